@@ -2,7 +2,20 @@
  * The seam between what knows the server (core/) and what draws (ui/): the state the interface reads and the verbs it calls.
  * The state is one zustand store; every change of it comes from an entry, a signal, a loaded page or one of these verbs.
  */
-import type { Id, Invitation, Message, Role, RoomKind, RoomView, SearchHit, Session, Setup, Stats, User, Workspace } from "./wire";
+import type {
+  Id,
+  Invitation,
+  Message,
+  Role,
+  RoomKind,
+  RoomView,
+  SearchHit,
+  Session,
+  Setup,
+  Stats,
+  User,
+  Workspace,
+} from "./wire";
 
 export type Delivery = "sending" | "sent" | "failed";
 

@@ -204,10 +204,7 @@ export interface Problem {
 export type Ack<T = object> = ({ ok: true } & T) | { ok: false; error: Problem };
 
 /** `{error}` carries a problem: 403 or 404. */
-export type FollowAnswer =
-  | { head: number; cutoff: number }
-  | { error: Problem }
-  | { reset: true; head: number };
+export type FollowAnswer = { head: number; cutoff: number } | { error: Problem } | { reset: true; head: number };
 
 /** kind `typing`: data `{}`; kind `presence`: data `{online: boolean}`, actor is the person. */
 export interface Signal {
