@@ -1,0 +1,22 @@
+"""Time as Hubbub keeps it: integer milliseconds since the epoch, UTC; RFC 3339 at the edges."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], int]
+"""Gives the present in milliseconds since the epoch; tests pass their own."""
+
+
+def system_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def format_time(milliseconds: int) -> str:
+    """RFC 3339, UTC, with milliseconds: `2026-11-21T04:30:00.000Z`."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def format_optional_time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else format_time(milliseconds)

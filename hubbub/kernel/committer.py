@@ -1,0 +1,255 @@
+"""The committer: many commands, one transaction (group commit).
+
+Commands that arrive in one turn of the loop, and those that arrive while the previous batch is being committed,
+share one transaction and one fsync. Each command stands inside its own savepoint, so one that fails takes nothing
+with it. After the commit every caller gets its answer and the entries go to the bus.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from hubbub.kernel import log
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.clock import Clock
+from hubbub.kernel.commands import Command, Outcome, Request, run_single
+from hubbub.kernel.database import Database
+from hubbub.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Problem,
+    Unavailable,
+)
+from hubbub.kernel.log import Entry
+from hubbub.kernel.transaction import Transaction
+
+logger = logging.getLogger("hubbub.committer")
+
+BATCH = 256
+WAITING = 10_000
+
+Result = Outcome | Exception
+
+
+class Committer:
+    """Runs commands in order of arrival.
+
+    `publish` is called on the loop after each commit with its entries. `seal` and `unseal` encrypt answers with
+    secrets. At most WAITING commands wait; a further one is refused with 503.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        publish: Callable[[list[Entry]], None],
+        seal: Callable[[bytes], bytes],
+        unseal: Callable[[bytes], bytes],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._publish = publish
+        self._seal = seal
+        self._unseal = unseal
+        self._queue: deque[tuple[Request, asyncio.Future[Outcome]]] = deque()
+        self._scheduled = False
+        self._task: asyncio.Task[None] | None = None
+        self.batches = 0
+        self.commands = 0
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def submit(self, request: Request) -> "asyncio.Future[Outcome]":
+        """Queues a command; the future gives its outcome after the commit, or raises a Problem.
+
+        Raises Unavailable at once when the queue is full.
+        """
+        if len(self._queue) >= WAITING:
+            raise Unavailable("Too many changes wait to be written.", retry_after=1)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self._queue.append((request, future))
+        if self._task is None and not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(self._start)
+        return future
+
+    def _start(self) -> None:
+        self._scheduled = False
+        self._task = asyncio.create_task(self._run(), name="committer")
+
+    async def _run(self) -> None:
+        try:
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+                requests = [request for request, _ in batch]
+                try:
+                    results, committed = await self._database.run_writer(
+                        lambda requests=requests: self.commit(requests)  # type: ignore[misc]
+                    )
+                except Exception as error:
+                    logger.exception("a batch failed")
+                    results, committed = [error] * len(batch), []
+                self.batches += 1
+                self.commands += len(batch)
+                for (_, future), result in zip(batch, results, strict=True):
+                    if future.cancelled():
+                        continue
+                    if isinstance(result, Exception):
+                        future.set_exception(result)
+                    else:
+                        future.set_result(result)
+                if committed:
+                    self._publish(committed)
+        finally:
+            self._task = None
+
+    async def drain(self) -> None:
+        """Waits until every queued command has been committed."""
+        while self._task is not None or self._scheduled:
+            if self._task is None:
+                await asyncio.sleep(0)
+            else:
+                await asyncio.wait([self._task])
+
+    def commit(self, requests: Sequence[Request]) -> tuple[list[Result], list[Entry]]:
+        """Runs the requests in one transaction, in the calling thread; answers each one's result.
+
+        When the transaction as a whole fails (deadlock, lost connection), each request is tried once more by
+        itself, except one without a key whose commit may have happened: that one is told so.
+        """
+        committing = [False]
+        try:
+            return self._commit_once(requests, committing)
+        except (DBAPIError, PoolTimeoutError) as error:
+            logger.warning("a batch of %d did not commit: %s", len(requests), error)
+        results: list[Result] = []
+        entries: list[Entry] = []
+        for request in requests:
+            if committing[0] and request.key is None:
+                results.append(
+                    Unavailable(
+                        "The database was lost while this was being written; look before repeating it.",
+                        retry_after=2,
+                    )
+                )
+                continue
+            try:
+                one, appended = self._commit_once([request], [False])
+            except (DBAPIError, PoolTimeoutError):
+                results.append(Unavailable("The database does not answer.", retry_after=2))
+            else:
+                results += one
+                entries += appended
+        return results, entries
+
+    def _commit_once(
+        self, requests: Sequence[Request], committing: list[bool]
+    ) -> tuple[list[Result], list[Entry]]:
+        with self._database.writing() as connection:
+            tx = Transaction(connection, self._clock(), self._seal, self._unseal)
+            log.lock_streams(
+                connection,
+                [
+                    str(request.arguments[request.command.stream])
+                    for request in requests
+                    if request.command.stream
+                ],
+            )
+            results: list[Result] = []
+            for command, group in groupby(requests, key=lambda request: request.command):
+                results += run_group(tx, command, list(group))
+            write_audit(tx, requests, results)
+            committing[0] = True
+        return results, tx.entries
+
+
+def run_group(tx: Transaction, command: Command, requests: list[Request]) -> list[Result]:
+    """Runs requests of one command: together if it can, else (or if that fails) one by one."""
+    if command.many is not None:
+        many = command.many
+        whole = attempt(tx, lambda: list(many(tx, requests)))
+        if isinstance(whole, list):
+            return whole
+        if len(requests) == 1:
+            return [whole]
+        logger.warning("%s: a group of %d fell apart: %r", command.name, len(requests), whole)
+        return [run_group(tx, command, [request])[0] for request in requests]
+    return [
+        attempt(tx, lambda request=request: run_single(tx, request))  # type: ignore[misc]
+        for request in requests
+    ]
+
+
+def attempt(tx: Transaction, work: Callable[[], Any]) -> Any:
+    """What `work` answers, or the exception it raised with all its changes undone.
+
+    Errors of the connection itself are raised: they concern the whole batch.
+    """
+    mark = len(tx.entries)
+    tx.begin_command()
+    savepoint = tx.connection.begin_nested()
+    try:
+        answer = work()
+        tx.end_command()
+        savepoint.commit()
+    except Exception as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
+            raise
+        savepoint.rollback()
+        del tx.entries[mark:]
+        if isinstance(error, IntegrityError):
+            logger.info("a constraint refused a change: %s", error.orig)
+            return Conflict("Somebody else changed this at the same moment, or it exists already.")
+        if isinstance(error, DataError):
+            logger.info("the database refused a value: %s", error.orig)
+            return Invalid("A value is not one the database can hold.")
+        if not isinstance(error, Problem):
+            logger.exception("a command failed")
+        return error
+    return answer
+
+
+def write_audit(tx: Transaction, requests: Sequence[Request], results: Sequence[Result]) -> None:
+    """One row for each change made and each one denied, in the same transaction."""
+    rows = []
+    for request, result in zip(requests, results, strict=True):
+        if not request.command.audited:
+            continue
+        if isinstance(result, Outcome):
+            if result.replayed:
+                continue
+            outcome, detail = "done", ""
+        elif isinstance(result, Forbidden | NotFound):
+            outcome, detail = "denied", result.detail
+        else:
+            continue
+        rows.append(
+            audit_row(tx.now, request.caller, request.command.name, request.target, outcome, detail)
+        )
+    if rows:
+        tx.connection.execute(log.audit.insert(), rows)
+
+
+def audit_row(
+    now: int, caller: Caller, action: str, target: str, outcome: str, detail: str
+) -> dict[str, Any]:
+    return {
+        "at": now,
+        "actor": caller.id,
+        "action": action,
+        "target": target[:200],
+        "address": caller.address[:60],
+        "outcome": outcome,
+        "detail": detail[:500],
+    }

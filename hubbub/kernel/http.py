@@ -1,0 +1,287 @@
+"""What every HTTP answer has in common: request id, problem documents, security headers, size limit."""
+
+import logging
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hubbub.kernel.commands import Outcome
+from hubbub.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    Problem,
+    TooLarge,
+    Unauthenticated,
+    Unavailable,
+)
+from hubbub.kernel.ids import new_id
+from hubbub.kernel.kernel import Kernel
+
+logger = logging.getLogger("hubbub.http")
+
+JSON = "application/json"
+SANE_REQUEST_ID = re.compile(rb"^[A-Za-z0-9._:-]{1,64}$")
+
+
+def get_kernel(request: Request) -> Kernel:
+    kernel: Kernel = request.app.state.kernel
+    return kernel
+
+
+def json_response(data: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(data), status, media_type=JSON)
+
+
+def answer(outcome: Outcome, status: int = 200) -> Response:
+    """The outcome of a command as an answer: `status`, or the one the command chose; 204 without a body."""
+    code = outcome.status or status
+    headers = {"Idempotent-Replay": "true"} if outcome.replayed else None
+    if not outcome.body:
+        return Response(status_code=204 if code == 200 else code, headers=headers)
+    return Response(outcome.body, code, headers, JSON)
+
+
+def idempotency_key(request: Request) -> str | None:
+    return request.headers.get("idempotency-key")
+
+
+def problem_response(problem: Problem, request_id: str) -> Response:
+    headers = {}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(problem.retry_after + 0.49)))
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(
+        orjson.dumps(problem.document(request_id)),
+        problem.status,
+        headers,
+        "application/problem+json",
+    )
+
+
+def request_id(request: Request) -> str:
+    found: str = request.scope.get("state", {}).get("request_id", "")
+    return found
+
+
+BY_STATUS: dict[int, type[Problem]] = {
+    kind.status: kind
+    for kind in (Malformed, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, Unavailable)
+}
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Turns every error, foreseen or not, into a problem document with the request's id."""
+
+    async def on_problem(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return problem_response(error, request_id(request))
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        malformed = any(item["type"].startswith("json") for item in error.errors())
+        if malformed:
+            return problem_response(Malformed("The body is not valid JSON."), request_id(request))
+        errors = [
+            {"loc": [str(part) for part in item["loc"]], "msg": item["msg"]}
+            for item in error.errors()[:20]
+        ]
+        first = errors[0]
+        detail = f"{first['loc'][-1]}: {first['msg']}."
+        return problem_response(Invalid(detail, errors=errors), request_id(request))
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        kind = BY_STATUS.get(error.status_code)
+        if kind is not None:
+            problem = kind()
+        else:
+            problem = Problem(str(error.detail))
+            problem.status, problem.title = error.status_code, str(error.detail)
+        response = problem_response(problem, request_id(request))
+        for name, value in (error.headers or {}).items():
+            response.headers[name] = value
+        return response
+
+    async def on_exception(request: Request, error: Exception) -> Response:
+        logger.error("unhandled error", exc_info=error, extra={"request_id": request_id(request)})
+        return problem_response(
+            Problem("Something went wrong on the server. It has been logged."), request_id(request)
+        )
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_exception)
+
+
+class TrustedProxies:
+    """Finds the real client: X-Forwarded-For is believed only from the configured addresses."""
+
+    def __init__(self, networks: Sequence[str]) -> None:
+        self._networks = [ip_network(network, strict=False) for network in networks]
+
+    def trusts(self, address: str) -> bool:
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
+
+    def client_address(self, peer: str, forwarded: str | None) -> str:
+        """The rightmost forwarded address that is no trusted proxy, else the peer's own."""
+        if not forwarded or not self.trusts(peer):
+            return peer
+        address = peer
+        for hop in reversed([part.strip() for part in forwarded.split(",")]):
+            try:
+                ip_address(hop)
+            except ValueError:
+                break
+            address = hop
+            if not self.trusts(hop):
+                break
+        return address
+
+
+class Edge:
+    """Outermost ASGI layer: request id, real address, body limit, security headers, CORS, access log.
+
+    `observe(method, route, status, seconds)` receives each finished request.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        proxies: TrustedProxies,
+        max_body: int,
+        allowed_origins: Sequence[str],
+        https: bool,
+        observe: Callable[[str, str, int, float], None],
+    ) -> None:
+        self._app = app
+        self._proxies = proxies
+        self._max_body = max_body
+        self._origins = frozenset(allowed_origins)
+        self._https = https
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        identifier = given.decode() if SANE_REQUEST_ID.match(given) else new_id()
+        nonce = secrets.token_urlsafe(16)
+        peer = scope["client"][0] if scope.get("client") else ""
+        forwarded = headers.get(b"x-forwarded-for")
+        state = scope.setdefault("state", {})
+        state["request_id"] = identifier
+        state["nonce"] = nonce
+        state["address"] = self._proxies.client_address(
+            peer, forwarded.decode("latin-1") if forwarded else None
+        )
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        extra = self._headers(identifier, nonce, scope["path"], origin)
+        started = time.perf_counter()
+        status = 500
+        received = 0
+
+        async def limited_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > self._max_body:
+                    raise TooLarge(f"The body is larger than {self._max_body} bytes.")
+            return message
+
+        async def decorated_send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                present = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(pair for pair in extra if pair[0] not in present),
+                ]
+            await send(message)
+
+        try:
+            if self._preflight(scope, headers, origin):
+                await Response(status_code=204)(scope, receive, decorated_send)
+            elif int(headers.get(b"content-length", b"0") or b"0") > self._max_body:
+                problem = TooLarge(f"The body is larger than {self._max_body} bytes.")
+                await problem_response(problem, identifier)(scope, receive, decorated_send)
+            else:
+                await self._app(scope, limited_receive, decorated_send)
+        finally:
+            route = scope.get("route")
+            pattern = getattr(route, "path", "") or "other"
+            self._observe(scope["method"], pattern, status, time.perf_counter() - started)
+
+    def _preflight(self, scope: Scope, headers: dict[bytes, bytes], origin: str) -> bool:
+        return (
+            scope["method"] == "OPTIONS"
+            and origin in self._origins
+            and b"access-control-request-method" in headers
+        )
+
+    def _headers(
+        self, identifier: str, nonce: str, path: str, origin: str
+    ) -> list[tuple[bytes, bytes]]:
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; "
+            "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; "
+            "connect-src 'self' ws: wss:; manifest-src 'self'; media-src 'self' blob:; "
+            "worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        )
+        pairs = [
+            (b"x-request-id", identifier.encode()),
+            (b"content-security-policy", policy.encode()),
+            (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"DENY"),
+            (b"referrer-policy", b"same-origin"),
+            (b"cross-origin-opener-policy", b"same-origin"),
+            (
+                b"permissions-policy",
+                b"camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+            ),
+        ]
+        if path.startswith("/api/"):
+            pairs.append((b"cache-control", b"no-store"))
+        if self._https:
+            pairs.append((b"strict-transport-security", b"max-age=31536000; includeSubDomains"))
+        if origin and origin in self._origins:
+            pairs += [
+                (b"access-control-allow-origin", origin.encode()),
+                (b"access-control-allow-credentials", b"true"),
+                (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
+                (
+                    b"access-control-allow-headers",
+                    b"authorization, content-type, idempotency-key, x-request-id",
+                ),
+                (
+                    b"access-control-expose-headers",
+                    b"x-request-id, idempotent-replay, retry-after",
+                ),
+                (b"access-control-max-age", b"600"),
+            ]
+        if self._origins:
+            pairs.append((b"vary", b"Origin"))
+        return pairs

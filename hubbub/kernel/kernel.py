@@ -1,0 +1,142 @@
+"""The kernel put together: what a feature gets to work with."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, delete
+
+from hubbub.kernel import log
+from hubbub.kernel.bus import Bus, LocalBus, Signal
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.clock import Clock, system_clock
+from hubbub.kernel.commands import Command, Outcome, Request, replies
+from hubbub.kernel.committer import Committer, audit_row
+from hubbub.kernel.database import Database
+from hubbub.kernel.errors import Invalid
+from hubbub.kernel.limits import Limits, limit_table
+from hubbub.kernel.log import Entry
+from hubbub.kernel.relay import Encoded, Relay
+from hubbub.kernel.seal import Seal
+from hubbub.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DAY_MS = 86_400_000
+REPLY_DAYS = 7
+AUDIT_DAYS = 400
+LONGEST_KEY = 128
+
+StreamAccess = Callable[[Connection, Caller, Sequence[str]], set[str]]
+"""Which of the streams (all of one kind) the caller may follow."""
+
+
+class Kernel:
+    """Database, committer, bus and relay of one process.
+
+    Features call `write` and `read`, and register who may follow their kinds of stream in `stream_access`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Sequence[str],
+        *,
+        clock: Clock = system_clock,
+        bus: Bus | None = None,
+    ) -> None:
+        self.settings = settings
+        self.secrets = list(secrets)
+        self.clock = clock
+        self.database = Database(settings.database, readers=settings.database_pool)
+        self.bus: Bus = bus or LocalBus()
+        seal = Seal(secrets)
+        self.committer = Committer(self.database, clock, self._publish, seal.seal, seal.unseal)
+        self.limits = Limits(
+            limit_table(settings.login_attempts, settings.anonymous_calls),
+            clock,
+            enabled=settings.rate_limits,
+        )
+        self.relay = Relay(
+            self.database, self.bus, clock, self._deliver, self._reset, self._pass_signal
+        )
+        self.stream_access: dict[str, StreamAccess] = {}
+        self.on_deliver: Callable[[str, list[Encoded]], None] = lambda stream, entries: None
+        self.on_reset: Callable[[str, int], None] = lambda stream, head: None
+        self.on_signal: Callable[[Signal], None] = lambda signal: None
+        self.appended: dict[str, int] = {}
+
+    def _publish(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self.appended[entry.kind] = self.appended.get(entry.kind, 0) + 1
+        self.bus.publish(entries)
+
+    def _deliver(self, stream: str, entries: list[Encoded]) -> None:
+        self.on_deliver(stream, entries)
+
+    def _reset(self, stream: str, head: int) -> None:
+        self.on_reset(stream, head)
+
+    def _pass_signal(self, signal: Signal) -> None:
+        self.on_signal(signal)
+
+    def submit(
+        self, command: Command, caller: Caller, arguments: dict[str, Any], key: str | None = None
+    ) -> "asyncio.Future[Outcome]":
+        """Queues a command and answers at once with the future of its outcome. Raises Problem."""
+        check_key(key)
+        return self.committer.submit(Request(command, caller, arguments, key))
+
+    async def write(
+        self, command: Command, caller: Caller, *, key: str | None = None, **arguments: Any
+    ) -> Outcome:
+        """Runs a command and answers its outcome after the commit. Raises Problem."""
+        return await self.submit(command, caller, arguments, key)
+
+    async def read(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Runs `function(connection, …)` in one consistent snapshot. Raises Problem."""
+        return await self.database.read(function, *args, **kwargs)
+
+    async def record_denied(self, caller: Caller, action: str, target: str, detail: str) -> None:
+        """Writes an audit row for something refused before it became a command."""
+
+        def work() -> None:
+            row = audit_row(self.clock(), caller, action, target, "denied", detail)
+            with self.database.writing() as connection:
+                connection.execute(log.audit.insert(), row)
+
+        await self.database.run_writer(work)
+
+    async def trim(self) -> int:
+        """Drops what is older than its retention from log, replies and audit; answers entries dropped."""
+        now = self.clock()
+        before = now - self.settings.log_retention_days * DAY_MS
+
+        def work() -> int:
+            with self.database.writing() as connection:
+                connection.execute(delete(replies).where(replies.c.at < now - REPLY_DAYS * DAY_MS))
+                connection.execute(
+                    delete(log.audit).where(log.audit.c.at < now - AUDIT_DAYS * DAY_MS)
+                )
+                return log.trim(connection, before)
+
+        total = 0
+        while removed := await self.database.run_writer(work):
+            total += removed
+        return total
+
+    async def close(self) -> None:
+        """Commits what is queued, then lets go of the database."""
+        await self.committer.drain()
+        await asyncio.to_thread(self.database.close)
+
+
+def check_key(key: str | None) -> None:
+    """Raises Invalid unless the idempotency key is 1–128 visible ASCII characters."""
+    if key is None:
+        return
+    if not 1 <= len(key) <= LONGEST_KEY or not all(33 <= ord(letter) <= 126 for letter in key):
+        raise Invalid("An idempotency key has 1 to 128 visible characters.")

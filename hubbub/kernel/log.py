@@ -1,0 +1,255 @@
+"""The log: streams of entries, `seq` 1, 2, 3 … without holes (DESIGN §2).
+
+An entry is appended in the transaction that makes the change it tells of. `seq` is taken under the stream's own
+row lock, which the transaction holds until it commits, so a lower `seq` never appears after a higher one.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    select,
+    text,
+    update,
+)
+
+from hubbub.kernel.clock import format_time
+from hubbub.kernel.database import Id, metadata
+
+PAGE = 200
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("head", BigInteger, nullable=False, server_default="0"),
+    # Entries up to and including this seq have been trimmed.
+    Column("floor", BigInteger, nullable=False, server_default="0"),
+    Column("changed_at", BigInteger, nullable=False, index=True),
+    CheckConstraint("head >= floor AND floor >= 0", name="order"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("stream", Id, primary_key=True),
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(40), nullable=False),
+    Column("actor", Id, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("key", String(128)),
+    Column("data", Text, nullable=False),
+    CheckConstraint("seq > 0", name="seq"),
+    Index(
+        "uq_entries_key",
+        "stream",
+        "actor",
+        "key",
+        unique=True,
+        sqlite_where=text("key IS NOT NULL"),
+        postgresql_where=text("key IS NOT NULL"),
+    ),
+    sqlite_with_rowid=False,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column(
+        "id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("actor", Id, nullable=False),
+    Column("action", String(60), nullable=False),
+    Column("target", String(200), nullable=False),
+    Column("address", String(60), nullable=False),
+    Column("outcome", String(10), nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    CheckConstraint("outcome IN ('done', 'denied')", name="outcome"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change. `at` in milliseconds since the epoch; `data` is JSON as stored."""
+
+    stream: str
+    seq: int
+    kind: str
+    actor: str
+    at: int
+    key: str | None
+    data: bytes
+
+    def encode(self) -> bytes:
+        """The entry as clients receive it (PROTOCOL.md, `entries`), as JSON."""
+        document: dict[str, Any] = {
+            "stream": self.stream,
+            "seq": self.seq,
+            "kind": self.kind,
+            "actor": self.actor,
+            "at": format_time(self.at),
+        }
+        if self.key is not None:
+            document["key"] = self.key
+        document["data"] = orjson.Fragment(self.data)
+        return orjson.dumps(document)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Where a stream stands: entries `floor + 1 … head` can be read."""
+
+    id: str
+    kind: str
+    head: int
+    floor: int
+
+
+def create_stream(connection: Connection, stream: str, kind: str, now: int) -> None:
+    connection.execute(
+        streams.insert(), {"id": stream, "kind": kind, "head": 0, "floor": 0, "changed_at": now}
+    )
+
+
+LOCK = select(streams.c.id).where(streams.c.id.in_(bindparam("ids", expanding=True)))
+LOCK = LOCK.order_by(streams.c.id).with_for_update()
+RESERVE = (
+    update(streams)
+    .where(streams.c.id == bindparam("stream"))
+    .values(head=streams.c.head + bindparam("count"), changed_at=bindparam("now"))
+    .returning(streams.c.head)
+)
+INSERT = entries.insert()
+
+
+def lock_streams(connection: Connection, ids: Iterable[str]) -> None:
+    """Locks the streams in id order, so that two transactions never wait for each other.
+
+    SQLite needs none: its writing transaction is alone.
+    """
+    wanted = sorted(set(ids))
+    if wanted and connection.dialect.name != "sqlite":
+        connection.execute(LOCK, {"ids": wanted}).all()
+
+
+def reserve(connection: Connection, stream: str, count: int, now: int) -> int:
+    """Takes the next `count` places of the stream and answers the first. Raises LookupError."""
+    head = connection.execute(RESERVE, {"stream": stream, "count": count, "now": now}).scalar()
+    if head is None:
+        raise LookupError(f"there is no stream {stream}")
+    return int(head) - count + 1
+
+
+def insert_entries(connection: Connection, batch: Sequence[Entry]) -> None:
+    connection.execute(
+        INSERT,
+        [
+            {
+                "stream": entry.stream,
+                "seq": entry.seq,
+                "kind": entry.kind,
+                "actor": entry.actor,
+                "at": entry.at,
+                "key": entry.key,
+                "data": entry.data.decode(),
+            }
+            for entry in batch
+        ],
+    )
+
+
+def to_entry(row: Any) -> Entry:
+    return Entry(row.stream, row.seq, row.kind, row.actor, row.at, row.key, row.data.encode())
+
+
+RANGE = (
+    select(entries)
+    .where(entries.c.stream == bindparam("stream"))
+    .where(entries.c.seq > bindparam("after"), entries.c.seq <= bindparam("until"))
+    .order_by(entries.c.seq)
+    .limit(bindparam("limit"))
+)
+
+
+def read_entries(
+    connection: Connection, stream: str, after: int, until: int, limit: int = PAGE
+) -> list[Entry]:
+    """Entries with `after < seq <= until`, oldest first, at most `limit`."""
+    rows = connection.execute(
+        RANGE, {"stream": stream, "after": after, "until": until, "limit": limit}
+    )
+    return [to_entry(row) for row in rows]
+
+
+STATES = select(streams.c.id, streams.c.kind, streams.c.head, streams.c.floor)
+STATES_OF = STATES.where(streams.c.id.in_(bindparam("ids", expanding=True)))
+CHANGED = STATES.where(streams.c.changed_at >= bindparam("since"))
+
+
+def read_states(connection: Connection, ids: Iterable[str]) -> dict[str, StreamState]:
+    """The state of those of the streams that exist."""
+    rows = connection.execute(STATES_OF, {"ids": list(ids)})
+    return {row.id: StreamState(row.id, row.kind, row.head, row.floor) for row in rows}
+
+
+def read_changed(connection: Connection, since: int) -> list[StreamState]:
+    """Streams whose last entry was written at `since` (milliseconds) or later."""
+    rows = connection.execute(CHANGED, {"since": since})
+    return [StreamState(row.id, row.kind, row.head, row.floor) for row in rows]
+
+
+def scrub_entry(connection: Connection, stream: str, seq: int, data: bytes) -> None:
+    """Replaces what an entry tells, so that erased words are gone from the log too."""
+    connection.execute(
+        update(entries)
+        .where(entries.c.stream == stream, entries.c.seq == seq)
+        .values(data=data.decode())
+    )
+
+
+def trim(connection: Connection, before: int, *, batch: int = 5_000) -> int:
+    """Removes entries older than `before` (milliseconds), at most `batch`; answers how many went.
+
+    Each stream loses a prefix, so what is left has no hole; `floor` tells how far the prefix went.
+    """
+    rows = connection.execute(
+        select(entries.c.stream, entries.c.seq)
+        .join(streams, streams.c.id == entries.c.stream)
+        .where(entries.c.seq == streams.c.floor + 1, entries.c.at < before)
+        .limit(batch)
+    ).all()
+    removed = 0
+    for stream, first in rows:
+        if removed >= batch:
+            break
+        kept = connection.execute(
+            select(entries.c.seq)
+            .where(entries.c.stream == stream, entries.c.seq >= first, entries.c.at >= before)
+            .order_by(entries.c.seq)
+            .limit(1)
+        ).scalar()
+        last = connection.execute(
+            select(streams.c.head).where(streams.c.id == stream).with_for_update()
+        ).scalar_one()
+        until = min(last if kept is None else kept - 1, first + batch - removed - 1)
+        connection.execute(
+            delete(entries).where(entries.c.stream == stream, entries.c.seq <= until)
+        )
+        connection.execute(update(streams).where(streams.c.id == stream).values(floor=until))
+        removed += until - first + 1
+    return removed
