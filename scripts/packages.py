@@ -1,0 +1,103 @@
+"""The Debian packages that the tests use, found by what they bring rather than by their names."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from scripts.house import fail, find_tool, tell
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def has_postgresql() -> bool:
+    servers = Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    return find_tool("postgres") is not None or any(servers)
+
+
+def has_emoji() -> bool:
+    fonts = Path("/usr/share/fonts")
+    return any(fonts.glob("**/*Emoji*.ttf"))
+
+
+NEEDED: dict[str, Callable[[], bool]] = {
+    "postgresql": has_postgresql,
+    "redis-server": lambda: find_tool("redis-server") is not None,
+    "haproxy": lambda: find_tool("haproxy") is not None,
+    "nginx": lambda: find_tool("nginx") is not None,
+    "chromium": lambda: find_tool("chromium") is not None,
+    "fonts-noto-color-emoji": has_emoji,
+}
+
+
+def missing_packages() -> list[str]:
+    """The Debian packages to install before the tests can run."""
+    return [package for package, is_there in NEEDED.items() if not is_there()]
+
+
+def may_install() -> bool:
+    return os.geteuid() == 0 and find_tool("apt-get") is not None
+
+
+def ensure_packages() -> None:
+    """Installs what the tests miss, or ends the command naming it."""
+    missing = missing_packages()
+    if not missing:
+        return
+    if not may_install():
+        fail(f"The tests need these Debian packages: {' '.join(missing)}.")
+    install_debian(missing)
+    still = missing_packages()
+    if still:
+        fail(f"These Debian packages were installed but cannot be found: {' '.join(still)}.")
+
+
+def install_debian(packages: Sequence[str]) -> None:
+    """Installs Debian packages, refreshing the lists only if the first try fails.
+
+    Needs root. Ends the command if apt-get cannot.
+    """
+    tell(f"Installing Debian packages: {' '.join(packages)}")
+    install = ["install", "--yes", "--no-install-recommends", *packages]
+    with no_services():
+        if apt(install) is None:
+            return
+        if (complaint := apt(["update"])) or (complaint := apt(install)):
+            print(complaint, end="")
+            fail(f"apt-get could not install {' '.join(packages)}.")
+
+
+def apt(arguments: Sequence[str]) -> str | None:
+    """Runs apt-get without questions; None when it succeeded, else what it printed."""
+    done = subprocess.run(
+        ["apt-get", "--quiet", *arguments],
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    return done.stdout if done.returncode else None
+
+
+@contextmanager
+def no_services() -> Iterator[None]:
+    """Keeps the packages from starting their servers: the tests start their own.
+
+    Debian asks policy-rc.d, where there is one, before it starts a service.
+    """
+    if POLICY.exists():
+        yield
+        return
+    with tempfile.NamedTemporaryFile("w", dir=POLICY.parent, delete=False) as file:
+        file.write("#!/bin/sh\nexit 101\n")
+    made = Path(file.name)
+    made.chmod(0o755)
+    made.rename(POLICY)
+    try:
+        yield
+    finally:
+        POLICY.unlink(missing_ok=True)

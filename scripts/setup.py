@@ -1,0 +1,228 @@
+"""`make setup`: from a fresh clone to a `hubbub` that runs.
+
+Every step is stamped with a hash of what it was made from, written after the step succeeded and
+removed before it starts again, so a second run does nothing and an interrupted one starts over
+where it stopped. pip and npm are used as the machine has them configured (mirrors, proxies,
+certificates); what they install is fixed by hashes in requirements/ and web/package-lock.json.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from scripts.house import BIN, ROOT, VENV, WEB, fail, find_tool, run_quietly, tell
+from scripts.packages import install_debian, may_install
+
+REQUIREMENTS = ROOT / "requirements"
+STAMPS = VENV / ".hubbub"
+# Not sources of the browser client: changing them does not call for a build.
+NOT_BUILT = {"node_modules", "dist", "coverage", "tests", "test-results"}
+# The narrowest of the `engines` in web/package-lock.json: (major, lowest minor), newest open.
+NODE_FITS = {22: 23, 24: 15}
+NODE_FITS_FROM = 26
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make setup", description="Install Hubbub into .venv.")
+    parser.add_argument("--dev", action="store_true", help="also the tools for tests and linting")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    with only_one():
+        done = [
+            ensure_venv(),
+            ensure_python_packages("dev" if arguments.dev else "runtime"),
+            ensure_project(),
+            ensure_node(),
+            ensure_client_packages(),
+            ensure_client(),
+        ]
+    if any(done):
+        tell(f"Ready after {time.monotonic() - began:.0f} s.")
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Holds off a second setup in the same checkout until this one is done."""
+    with (ROOT / "Makefile").open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tell("Another setup is at work here; waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def digest(*parts: Path | str) -> str:
+    """A hash of files (by their content and name below the checkout) and of plain words."""
+    total = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            name, content = str(part.relative_to(ROOT)).encode(), part.read_bytes()
+        else:
+            name, content = b"", part.encode()
+        total.update(b"%d %s %d " % (len(name), name, len(content)))
+        total.update(content)
+    return total.hexdigest()
+
+
+def is_current(stamp: Path, wanted: str) -> bool:
+    try:
+        return stamp.read_text() == wanted
+    except FileNotFoundError:
+        return False
+
+
+@contextmanager
+def step(sentence: str, stamp: Path, made_from: str) -> Iterator[None]:
+    """One step of the setup: says what it does, and leaves its stamp only if it succeeded."""
+    tell(sentence)
+    stamp.unlink(missing_ok=True)
+    yield
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(made_from)
+
+
+def ensure_venv() -> bool:
+    """Makes .venv, anew if it was moved, is broken, or belongs to another Python."""
+    stamp = STAMPS / "venv"
+    made_from = f"{sys.version_info.major}.{sys.version_info.minor} {VENV}"
+    works = (BIN / "python").exists() and not subprocess.run(
+        [BIN / "python", "-m", "pip", "--version"], capture_output=True
+    ).returncode
+    if works and (is_current(stamp, made_from) or not stamp.exists()):
+        # One without a stamp was made by hand, or this is the first run on it: keep it.
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(made_from)
+        return False
+    if importlib.util.find_spec("ensurepip") is None:
+        package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+        if not may_install():
+            fail(f"This Python cannot make virtual environments: install {package}.")
+        install_debian([package])
+    with step("Making the virtual environment .venv", stamp, made_from):
+        shutil.rmtree(VENV, ignore_errors=True)
+        run_quietly([sys.executable, "-m", "venv", VENV])
+    return True
+
+
+def pip_install(*words: str | Path) -> None:
+    command = [BIN / "python", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
+    run_quietly([*command, "--disable-pip-version-check", *words])
+
+
+def install_pinned(*files: Path) -> None:
+    """Installs exactly what the files pin; every wheel must have a hash in them.
+
+    Nothing is built from source, since a build would fetch tools that no hash covers.
+    """
+    wanted = [word for file in files for word in ("-r", file)]
+    pip_install("--require-hashes", "--only-binary=:all:", *wanted)
+
+
+def ensure_python_packages(group: str) -> bool:
+    """Installs the `runtime` packages, or those and the tools (`dev`, which names both)."""
+    build = REQUIREMENTS / "build.txt"
+    made_from = {
+        name: digest(build, REQUIREMENTS / f"{name}.txt", REQUIREMENTS / "runtime.txt")
+        for name in ("runtime", "dev")
+    }
+    if is_current(STAMPS / group, made_from[group]):
+        return False
+    # The tools' versions are compiled under the runtime's, so installing them brings both.
+    with step(f"Installing Python packages ({group})", STAMPS / group, made_from[group]):
+        (STAMPS / "runtime").unlink(missing_ok=True)
+        install_pinned(build, REQUIREMENTS / f"{group}.txt")
+    (STAMPS / "runtime").write_text(made_from["runtime"])
+    return True
+
+
+def ensure_project() -> bool:
+    """Installs the project itself, editable, so that `hubbub` is in .venv/bin."""
+    stamp = STAMPS / "project"
+    made_from = digest(ROOT / "pyproject.toml", REQUIREMENTS / "build.txt")
+    if is_current(stamp, made_from) and (BIN / "hubbub").exists():
+        return False
+    with step("Installing Hubbub itself", stamp, made_from):
+        pip_install("--no-index", "--no-build-isolation", "--editable", ROOT)
+    return True
+
+
+def node_version(node: str | Path) -> str:
+    """What `node --version` says (`v24.19.0`), or an empty word if it does not run."""
+    try:
+        done = subprocess.run([node, "--version"], capture_output=True, text=True)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def node_fits(version: str) -> bool:
+    found = re.match(r"v(\d+)\.(\d+)\.", version)
+    if not found:
+        return False
+    major, minor = int(found[1]), int(found[2])
+    return major >= NODE_FITS_FROM or minor >= NODE_FITS.get(major, minor + 1)
+
+
+def ensure_node() -> bool:
+    """Puts Node into .venv, unless the machine has one (with npm) that fits."""
+    stamp = STAMPS / "node"
+    made_from = digest(REQUIREMENTS / "node.txt")
+    if is_current(stamp, made_from):
+        return False
+    if not (BIN / "node").exists():
+        node, npm = find_tool("node"), find_tool("npm")
+        if node and npm and node_fits(node_version(node)):
+            return False
+    with step("Installing Node", stamp, made_from):
+        install_pinned(REQUIREMENTS / "node.txt")
+    return True
+
+
+def ensure_client_packages() -> bool:
+    """Installs what the browser client is built from, as web/package-lock.json has it."""
+    stamp = WEB / "node_modules" / ".hubbub"
+    files = [WEB / "package.json", WEB / "package-lock.json"]
+    made_from = digest(*files, node_version(find_tool("node") or ""))
+    if is_current(stamp, made_from):
+        return False
+    with step("Installing the browser client's packages", stamp, made_from):
+        # Scripts of packages do not run: none of ours needs one, and they could do anything.
+        run_quietly(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"], cwd=WEB
+        )
+    return True
+
+
+def client_sources() -> list[Path]:
+    """Every file of web/ that the build may read, in a fixed order."""
+    sources = []
+    for folder, folders, files in os.walk(WEB):
+        folders[:] = [name for name in folders if name not in NOT_BUILT]
+        sources += [Path(folder) / name for name in files]
+    return sorted(sources)
+
+
+def ensure_client() -> bool:
+    """Builds the browser client into web/dist if its sources changed."""
+    stamp = STAMPS / "client"
+    made_from = digest(*client_sources(), node_version(find_tool("node") or ""))
+    if is_current(stamp, made_from) and (WEB / "dist" / "index.html").exists():
+        return False
+    with step("Building the browser client", stamp, made_from):
+        run_quietly(["npm", "run", "--silent", "build"], cwd=WEB)
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""`make test`: every test of the server and of the browser client, with both closing lines last."""
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.house import BIN, ROOT, WEB, fail, tell, tool_environment
+from scripts.packages import ensure_packages
+
+LEAST_COVERED = 85
+TAIL = 4096
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make test", allow_abbrev=False)
+    parser.add_argument("--only-python", action="store_true", help="leave out the client's tests")
+    parser.add_argument("--coverage", action="store_true", help="measure what the tests reach")
+    options, pytest_arguments = parser.parse_known_args()
+    ensure_packages()
+    failed = []
+    status, closing = run_pytest(pytest_arguments, options.coverage)
+    if status:
+        failed.append("pytest")
+    if options.coverage and not report_coverage():
+        failed.append("coverage")
+    closings = [closing]
+    if not options.only_python:
+        status, closing = run_vitest(options.coverage)
+        closings.append(closing)
+        if status:
+            failed.append("vitest")
+    tell("")
+    for line in closings:
+        tell(line)
+    if failed:
+        fail(f"Failed: {', '.join(failed)}.")
+
+
+def run_pytest(arguments: Sequence[str], coverage: bool) -> tuple[int, str]:
+    """pytest's status and its own closing line; its output is shown as it comes."""
+    runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
+    color = ["--color=yes"] if sys.stdout.isatty() else []
+    if coverage:
+        subprocess.run([BIN / "coverage", "erase"], cwd=ROOT, check=True)
+    status, tail = run_shown([str(BIN / "python"), *runner, *color, *arguments], ROOT)
+    lines = [line for line in tail.splitlines() if line.strip()]
+    return status, lines[-1] if lines else f"pytest said nothing and ended with status {status}"
+
+
+def run_vitest(coverage: bool) -> tuple[int, str]:
+    """vitest's status and a closing line made from the counts it reports."""
+    with tempfile.TemporaryDirectory(prefix="hubbub-vitest-") as folder:
+        report = Path(folder) / "report.json"
+        reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
+        measured = ["--coverage"] if coverage else []
+        status, _ = run_shown(["npm", "test", "--silent", "--", *reporters, *measured], WEB)
+        try:
+            counts = json.loads(report.read_text())
+        except (FileNotFoundError, ValueError):
+            return status or 1, f"vitest wrote no report and ended with status {status}"
+    passed, failed = counts["numPassedTests"], counts["numFailedTests"]
+    skipped = counts["numPendingTests"] + counts["numTodoTests"]
+    if not passed + failed:
+        status = status or 1
+    line = f"vitest: {passed} passed, {failed} failed"
+    return status, line + (f", {skipped} skipped" if skipped else "")
+
+
+def report_coverage() -> bool:
+    """Prints what the tests reached of the server's code; whether that is enough."""
+    subprocess.run([BIN / "coverage", "combine", "--quiet"], cwd=ROOT)
+    done = subprocess.run([BIN / "coverage", "report", f"--fail-under={LEAST_COVERED}"], cwd=ROOT)
+    return done.returncode == 0
+
+
+def run_shown(command: Sequence[str], cwd: Path) -> tuple[int, str]:
+    """Runs a tool and passes its output on at once; its status, and the end of what it printed.
+
+    Ctrl-C reaches the tool too, which then gets the time to stop its servers.
+    """
+    process = subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=tool_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    tail = b""
+    try:
+        assert process.stdout
+        while chunk := os.read(process.stdout.fileno(), 65536):
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.flush()
+            tail = (tail + chunk)[-TAIL:]
+    except KeyboardInterrupt:
+        process.wait()
+        raise SystemExit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return process.wait(), tail.decode(errors="replace")
+
+
+if __name__ == "__main__":
+    main()
