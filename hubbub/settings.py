@@ -1,6 +1,6 @@
 """Every setting of Hubbub, read once from the environment.
 
-Precedence: the process environment, then a `.env` file in the working directory, then the defaults below (12-factor, III).
+Precedence: the process environment, then `.env` in the working directory, then these defaults (12-factor, III).
 """
 
 import os

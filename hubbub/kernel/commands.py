@@ -24,6 +24,8 @@ replies = Table(
     Column("seq", BigInteger),
     Column("body", LargeBinary, nullable=False),
     Column("at", BigInteger, nullable=False, index=True),
+    # What the answer tells of, so that erasing it erases the kept answers too.
+    Column("subject", Id, index=True),
 )
 
 
@@ -138,6 +140,7 @@ def keep_reply(tx: Transaction, request: Request, outcome: Outcome) -> None:
             "seq": outcome.seq,
             "body": body,
             "at": tx.now,
+            "subject": tx.subject,
         },
     )
 

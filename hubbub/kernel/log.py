@@ -253,3 +253,14 @@ def trim(connection: Connection, before: int, *, batch: int = 5_000) -> int:
         connection.execute(update(streams).where(streams.c.id == stream).values(floor=until))
         removed += until - first + 1
     return removed
+
+
+def erase_before_head(connection: Connection, stream: str) -> None:
+    """Removes every entry but the last: what was said there is gone, and the last entry tells so."""
+    state = read_states(connection, [stream])[stream]
+    connection.execute(
+        delete(entries).where(entries.c.stream == stream, entries.c.seq < state.head)
+    )
+    connection.execute(
+        update(streams).where(streams.c.id == stream).values(floor=state.head - 1)
+    )

@@ -14,10 +14,11 @@ class Transaction:
     """One database transaction, shared by the commands of a batch.
 
     `now` is its one time, in milliseconds since the epoch. `key` is the running command's idempotency key: the
-    first entry it appends carries it. `last_seq` is the seq of that first entry.
+    first entry it appends carries it. `last_seq` is the seq of that first entry. `subject` is the id of what the
+    command's answer tells of.
     """
 
-    __slots__ = ("_reserved", "connection", "entries", "key", "last_seq", "now", "seal", "unseal")
+    __slots__ = ("_reserved", "connection", "entries", "key", "last_seq", "now", "seal", "subject", "unseal")
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class Transaction:
         self.entries: list[Entry] = []
         self.key: str | None = None
         self.last_seq: int | None = None
+        self.subject: str | None = None
         self._reserved: dict[str, int] = {}
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
@@ -41,6 +43,7 @@ class Transaction:
     def begin_command(self) -> None:
         self.key = None
         self.last_seq = None
+        self.subject = None
         self._reserved.clear()
 
     def end_command(self) -> None:

@@ -1,0 +1,1 @@
+"""Chat: rooms, messages, reactions, read marks, search."""

@@ -1,0 +1,249 @@
+"""HTTP for chat: parse, call one service function, answer."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from hubbub.chat.schemas import (
+    Emoji,
+    MessageChange,
+    NewMember,
+    NewMessage,
+    NewRoom,
+    ReadTo,
+    RoomChange,
+    Seq,
+)
+from hubbub.chat.service import messages, queries, rooms, search
+from hubbub.kernel.errors import Invalid
+from hubbub.kernel.http import answer, get_kernel, idempotency_key, json_response
+from hubbub.kernel.schemas import Identifier
+from hubbub.people.access import CurrentCaller, limit_search
+
+router = APIRouter(prefix="/api")
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Place = Annotated[Seq | None, Query()]
+
+
+@router.get("/rooms")
+async def list_rooms(
+    request: Request, caller: CurrentCaller, limit: Limit = 50, cursor: Identifier | None = None
+) -> Response:
+    kernel = get_kernel(request)
+    return json_response(
+        await kernel.read(queries.list_rooms, caller, limit=limit, cursor=cursor)
+    )
+
+
+@router.post("/rooms", status_code=201)
+async def create_room(request: Request, caller: CurrentCaller, body: NewRoom) -> Response:
+    if body.kind != "direct" and body.name is None:
+        raise Invalid.field("name", "A room needs a name.")
+    outcome = await get_kernel(request).write(
+        rooms.create_room,
+        caller,
+        key=idempotency_key(request),
+        **(body.model_dump() | {"name": body.name or ""}),
+    )
+    return answer(outcome, 201)
+
+
+@router.get("/rooms/{room}")
+async def get_room(request: Request, caller: CurrentCaller, room: Identifier) -> Response:
+    return json_response(await get_kernel(request).read(queries.read_room_view, caller, room))
+
+
+@router.patch("/rooms/{room}")
+async def change_room(
+    request: Request, caller: CurrentCaller, room: Identifier, body: RoomChange
+) -> Response:
+    outcome = await get_kernel(request).write(
+        rooms.change_room, caller, key=idempotency_key(request), room=room, **body.model_dump()
+    )
+    return answer(outcome)
+
+
+@router.delete("/rooms/{room}", status_code=204)
+async def delete_room(request: Request, caller: CurrentCaller, room: Identifier) -> Response:
+    outcome = await get_kernel(request).write(
+        rooms.delete_room, caller, key=idempotency_key(request), room=room
+    )
+    return answer(outcome)
+
+
+@router.get("/rooms/{room}/members")
+async def list_members(request: Request, caller: CurrentCaller, room: Identifier) -> Response:
+    return json_response(await get_kernel(request).read(queries.list_members, caller, room=room))
+
+
+@router.post("/rooms/{room}/members")
+async def add_member(
+    request: Request, caller: CurrentCaller, room: Identifier, body: NewMember | None = None
+) -> Response:
+    outcome = await get_kernel(request).write(
+        rooms.add_member,
+        caller,
+        key=idempotency_key(request),
+        room=room,
+        user=body.user if body else None,
+    )
+    return answer(outcome)
+
+
+@router.delete("/rooms/{room}/members/{user}", status_code=204)
+async def remove_member(
+    request: Request, caller: CurrentCaller, room: Identifier, user: Identifier
+) -> Response:
+    outcome = await get_kernel(request).write(
+        rooms.remove_member, caller, key=idempotency_key(request), room=room, user=user
+    )
+    return answer(outcome)
+
+
+@router.get("/rooms/{room}/messages")
+async def list_messages(
+    request: Request,
+    caller: CurrentCaller,
+    room: Identifier,
+    before: Place = None,
+    after: Place = None,
+    around: Place = None,
+    limit: Limit = 50,
+) -> Response:
+    page = await get_kernel(request).read(
+        queries.list_messages,
+        caller,
+        room=room,
+        before=before,
+        after=after,
+        around=around,
+        limit=limit,
+    )
+    return json_response(page)
+
+
+@router.post("/rooms/{room}/messages", status_code=201)
+async def post_message(
+    request: Request, caller: CurrentCaller, room: Identifier, body: NewMessage
+) -> Response:
+    outcome = await get_kernel(request).write(
+        messages.post_message,
+        caller,
+        key=idempotency_key(request),
+        room=room,
+        body=body.body,
+        reply_to=body.reply_to,
+    )
+    return answer(outcome, 201)
+
+
+@router.get("/messages/{message}")
+async def get_message(request: Request, caller: CurrentCaller, message: Identifier) -> Response:
+    return json_response(
+        await get_kernel(request).read(queries.get_message, caller, message=message)
+    )
+
+
+@router.get("/messages/{message}/thread")
+async def list_thread(request: Request, caller: CurrentCaller, message: Identifier) -> Response:
+    return json_response(
+        await get_kernel(request).read(queries.list_thread, caller, message=message)
+    )
+
+
+@router.patch("/messages/{message}")
+async def edit_message(
+    request: Request, caller: CurrentCaller, message: Identifier, body: MessageChange
+) -> Response:
+    outcome = await get_kernel(request).write(
+        messages.edit_message,
+        caller,
+        key=idempotency_key(request),
+        message=message,
+        body=body.body,
+    )
+    return answer(outcome)
+
+
+@router.delete("/messages/{message}", status_code=204)
+async def delete_message(
+    request: Request, caller: CurrentCaller, message: Identifier
+) -> Response:
+    outcome = await get_kernel(request).write(
+        messages.delete_message, caller, key=idempotency_key(request), message=message
+    )
+    return answer(outcome)
+
+
+@router.put("/messages/{message}/reactions/{emoji}")
+async def add_reaction(
+    request: Request, caller: CurrentCaller, message: Identifier, emoji: Annotated[Emoji, Path()]
+) -> Response:
+    outcome = await get_kernel(request).write(
+        messages.add_reaction, caller, key=idempotency_key(request), message=message, emoji=emoji
+    )
+    return answer(outcome)
+
+
+@router.delete("/messages/{message}/reactions/{emoji}")
+async def remove_reaction(
+    request: Request, caller: CurrentCaller, message: Identifier, emoji: Annotated[Emoji, Path()]
+) -> Response:
+    outcome = await get_kernel(request).write(
+        messages.remove_reaction,
+        caller,
+        key=idempotency_key(request),
+        message=message,
+        emoji=emoji,
+    )
+    return answer(outcome)
+
+
+@router.put("/rooms/{room}/read")
+async def move_read_mark(
+    request: Request, caller: CurrentCaller, room: Identifier, body: ReadTo
+) -> Response:
+    outcome = await get_kernel(request).write(
+        messages.move_read_mark, caller, key=idempotency_key(request), room=room, seq=body.seq
+    )
+    return answer(outcome)
+
+
+def to_milliseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp() * 1000)
+
+
+@router.get("/search", dependencies=[Depends(limit_search)])
+async def search_messages(
+    request: Request,
+    caller: CurrentCaller,
+    q: Annotated[str, Query(max_length=200)],
+    room: Identifier | None = None,
+    author: Identifier | None = None,
+    before: datetime | None = None,
+    after: datetime | None = None,
+    limit: Limit = 50,
+    cursor: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+) -> Response:
+    found = await search.search(
+        get_kernel(request),
+        caller,
+        words=q,
+        room=room,
+        author=author,
+        before=to_milliseconds(before),
+        after=to_milliseconds(after),
+        limit=limit,
+        cursor=cursor,
+    )
+    return json_response(found)
+
+
+@router.get("/sync")
+async def sync(request: Request, caller: CurrentCaller) -> Response:
+    screen = await get_kernel(request).read(queries.read_first_screen, caller)
+    known = {person["id"] for person in screen["people"]}
+    screen["presence"] = sorted(request.app.state.presence.online() & known)
+    return json_response(screen)

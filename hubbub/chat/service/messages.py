@@ -1,0 +1,370 @@
+"""Posting, editing, deleting, reacting, marking as read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+
+from hubbub.chat.access import access_message, access_room
+from hubbub.chat.models import (
+    edits,
+    members,
+    mentions,
+    messages,
+    reactions,
+    read_marks,
+    rooms,
+)
+from hubbub.chat.service.mentions import find_mentions
+from hubbub.chat.service.search import forget_message, reindex_message
+from hubbub.chat.shapes import message_shapes, new_message_shape
+from hubbub.kernel import log
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.commands import Answer, Command, Outcome, Request, command, replies
+from hubbub.kernel.errors import Conflict, Forbidden, Invalid, Problem
+from hubbub.kernel.ids import new_id
+from hubbub.kernel.log import Entry, entries
+from hubbub.kernel.transaction import Transaction
+from hubbub.people.models import users
+
+EMOJI_PER_MESSAGE = 40
+
+CREATED = 201
+
+MAY_POST = (
+    select(members.c.room, members.c.user)
+    .join(rooms, rooms.c.id == members.c.room)
+    .join(users, users.c.id == members.c.user)
+    .where(
+        tuple_(members.c.room, members.c.user).in_(bindparam("pairs", expanding=True)),
+        rooms.c.archived_at.is_(None),
+        users.c.active,
+    )
+)
+SAID_BEFORE = select(entries).where(
+    tuple_(entries.c.stream, entries.c.actor, entries.c.key).in_(bindparam("keys", expanding=True))
+)
+ROOTS = select(messages.c.id, messages.c.room, messages.c.reply_to).where(
+    messages.c.id.in_(bindparam("ids", expanding=True))
+)
+ADD_REPLY = (
+    update(messages)
+    .where(messages.c.id == bindparam("root"))
+    .values(replies=messages.c.replies + bindparam("more"))
+)
+
+
+def post_messages(tx: Transaction, requests: Sequence[Request]) -> list[Outcome | Exception]:
+    """Posts many messages with a handful of statements; answers each request's outcome in order.
+
+    A request whose key was used before gets the first message again.
+    """
+    results: list[Outcome | Exception | None] = [None] * len(requests)
+    allowed = {
+        (row.room, row.user)
+        for row in tx.connection.execute(
+            MAY_POST, {"pairs": list({(r.arguments["room"], r.caller.id) for r in requests})}
+        )
+    }
+    said = find_said(tx.connection, requests)
+    roots = find_roots(tx.connection, requests)
+    fresh: dict[str, list[int]] = {}
+    repeated: list[tuple[int, int]] = []
+    keys: dict[tuple[str, str, str], int] = {}
+    for place, request in enumerate(requests):
+        try:
+            if (request.arguments["room"], request.caller.id) not in allowed:
+                access_room(tx.connection, request.caller, request.arguments["room"], "post")
+                raise Forbidden("This account is no longer active.")
+            check_root(request, roots)
+            if request.key is not None:
+                scope = (request.arguments["room"], request.caller.id, request.key)
+                if scope in said:
+                    results[place] = repeat_post(request, said[scope])
+                    continue
+                if scope in keys:
+                    repeated.append((place, keys[scope]))
+                    continue
+                keys[scope] = place
+            fresh.setdefault(request.arguments["room"], []).append(place)
+        except Problem as problem:
+            results[place] = problem
+    for room in sorted(fresh):
+        for place, outcome in post_to_room(tx, room, fresh[room], requests, roots):
+            results[place] = outcome
+    for place, first in repeated:
+        results[place] = repeat_in_batch(requests[place], requests[first], results[first])
+    return [result if result is not None else Problem() for result in results]
+
+
+def find_said(
+    connection: Connection, requests: Sequence[Request]
+) -> dict[tuple[str, str, str], Entry]:
+    keys = [(r.arguments["room"], r.caller.id, r.key) for r in requests if r.key is not None]
+    if not keys:
+        return {}
+    rows = connection.execute(SAID_BEFORE, {"keys": keys})
+    return {(row.stream, row.actor, row.key): log.to_entry(row) for row in rows}
+
+
+def find_roots(connection: Connection, requests: Sequence[Request]) -> dict[str, Any]:
+    ids = {r.arguments["reply_to"] for r in requests if r.arguments.get("reply_to")}
+    if not ids:
+        return {}
+    return {row.id: row for row in connection.execute(ROOTS, {"ids": list(ids)})}
+
+
+def check_root(request: Request, roots: dict[str, Any]) -> None:
+    wanted = request.arguments.get("reply_to")
+    if wanted and (wanted not in roots or roots[wanted].room != request.arguments["room"]):
+        raise Invalid.field("reply_to", "The message to answer is not in this room.")
+
+
+def repeat_post(request: Request, entry: Entry) -> Outcome:
+    """The first answer to a key. Raises Conflict when the key came with something else then."""
+    message = orjson.loads(entry.data)
+    same = entry.kind == "message.posted" and (
+        message["deleted"] or message["body"] == request.arguments["body"]
+    )
+    if not same:
+        raise Conflict("This key was used before with other input.")
+    return Outcome(entry.data, CREATED, entry.seq, replayed=True)
+
+
+def repeat_in_batch(
+    request: Request, first: Request, result: Outcome | Exception | None
+) -> Outcome | Exception:
+    if first.arguments != request.arguments:
+        return Conflict("This key was used before with other input.")
+    if isinstance(result, Outcome):
+        return Outcome(result.body, result.status, result.seq, replayed=True)
+    return result or Problem()
+
+
+def post_to_room(
+    tx: Transaction,
+    room: str,
+    places: Sequence[int],
+    requests: Sequence[Request],
+    roots: dict[str, Any],
+) -> list[tuple[int, Outcome]]:
+    first = tx.reserve(room, len(places))
+    rows, appended, mentioned_rows, answered = [], [], [], []
+    outcomes = []
+    bodies = [requests[place].arguments["body"] for place in places]
+    mentioned = find_mentions(tx.connection, room, bodies)
+    for seq, place, people in zip(range(first, first + len(places)), places, mentioned, strict=True):
+        request = requests[place]
+        body = request.arguments["body"]
+        reply_to = request.arguments.get("reply_to") or None
+        if reply_to:
+            # Answers to an answer belong to the same thread.
+            reply_to = roots[reply_to].reply_to or reply_to
+            answered.append({"root": reply_to, "more": 1})
+        shape = new_message_shape(
+            new_id(), room, seq, request.caller.id, body, reply_to, people, tx.now
+        )
+        data = orjson.dumps(shape)
+        rows.append(
+            {
+                "id": shape["id"],
+                "room": room,
+                "seq": seq,
+                "author": request.caller.id,
+                "body": body,
+                "reply_to": reply_to,
+                "mentions": orjson.dumps(people).decode(),
+                "created_at": tx.now,
+            }
+        )
+        mentioned_rows += [{"user": person, "room": room, "seq": seq} for person in people]
+        appended.append(
+            Entry(room, seq, "message.posted", request.caller.id, tx.now, request.key, data)
+        )
+        outcomes.append((place, Outcome(data, CREATED, seq)))
+    tx.connection.execute(insert(messages), rows)
+    if mentioned_rows:
+        tx.connection.execute(insert(mentions), mentioned_rows)
+    if answered:
+        tx.connection.execute(ADD_REPLY, answered)
+    tx.append_entries(appended)
+    return outcomes
+
+
+def post_one(tx: Transaction, caller: Caller, **arguments: Any) -> Answer:
+    """Posts one message inside another command (the sample workspace, bots of our own)."""
+    request = Request(post_message, caller, arguments)
+    result = post_messages(tx, [request])[0]
+    if isinstance(result, Exception):
+        raise result
+    return Answer(orjson.loads(result.body), CREATED, result.seq)
+
+
+post_message = Command("message.post", post_one, target="room", stream="room", many=post_messages)
+
+
+@command("message.edit", target="message")
+def edit_message(tx: Transaction, caller: Caller, *, message: str, body: str) -> Answer:
+    """Changes the words of one's own message."""
+    row = access_message(tx.connection, caller, message, "post")
+    check_own(row, caller, "edit")
+    tx.subject = row.id
+    people = find_mentions(tx.connection, row.room, [body])[0]
+    seq = tx.reserve(row.room)
+    tx.connection.execute(
+        update(messages)
+        .where(messages.c.id == row.id)
+        .values(body=body, edited_at=tx.now, mentions=orjson.dumps(people).decode())
+    )
+    tx.connection.execute(
+        delete(mentions).where(mentions.c.room == row.room, mentions.c.seq == row.seq)
+    )
+    if people:
+        tx.connection.execute(
+            insert(mentions), [{"user": p, "room": row.room, "seq": row.seq} for p in people]
+        )
+    tx.connection.execute(insert(edits), {"message": row.id, "seq": seq})
+    reindex_message(tx.connection, row.number, body)
+    shape = read_message(tx.connection, row.id)
+    tx.append(row.room, "message.edited", caller.id, shape, seq=seq)
+    return Answer(shape, seq=seq)
+
+
+def check_own(row: Any, caller: Caller, verb: str) -> None:
+    if row.deleted_at is not None:
+        raise Conflict("This message was deleted.")
+    if row.author != caller.id:
+        raise Forbidden(f"Only its author may {verb} a message.")
+
+
+@command("message.delete", target="message")
+def delete_message(tx: Transaction, caller: Caller, *, message: str) -> Answer:
+    """Erases a message's words everywhere: the row stays as a tombstone, the log is scrubbed."""
+    row = access_message(tx.connection, caller, message, "post")
+    if caller.role not in ("owner", "admin"):
+        check_own(row, caller, "delete")
+    if row.deleted_at is not None:
+        return Answer(None)
+    wordings = tx.connection.execute(select(edits.c.seq).where(edits.c.message == row.id))
+    erased = {
+        **message_shapes(tx.connection, [row])[0],
+        "body": "",
+        "reactions": [],
+        "mentions": [],
+        "deleted": True,
+    }
+    for seq in [row.seq, *wordings.scalars()]:
+        log.scrub_entry(tx.connection, row.room, seq, orjson.dumps(erased))
+    erase(tx.connection, row, tx.now)
+    if row.reply_to:
+        tx.connection.execute(ADD_REPLY, {"root": row.reply_to, "more": -1})
+    data = {"id": row.id, "room": row.room, "seq": row.seq, "reply_to": row.reply_to}
+    entry = tx.append(row.room, "message.deleted", caller.id, data)
+    return Answer(None, seq=entry.seq)
+
+
+def erase(connection: Connection, row: Any, now: int) -> None:
+    connection.execute(
+        update(messages)
+        .where(messages.c.id == row.id)
+        .values(body="", mentions="[]", deleted_at=now)
+    )
+    connection.execute(delete(reactions).where(reactions.c.message == row.id))
+    connection.execute(
+        delete(mentions).where(mentions.c.room == row.room, mentions.c.seq == row.seq)
+    )
+    connection.execute(delete(edits).where(edits.c.message == row.id))
+    connection.execute(delete(replies).where(replies.c.subject == row.id))
+    forget_message(connection, row.number)
+
+
+@command("message.react", target="message")
+def add_reaction(tx: Transaction, caller: Caller, *, message: str, emoji: str) -> Answer:
+    """Adds one's reaction; adding it again changes nothing."""
+    row = access_message(tx.connection, caller, message, "post")
+    tx.subject = row.id
+    if row.deleted_at is not None:
+        raise Conflict("This message was deleted.")
+    kinds = set(
+        tx.connection.execute(
+            select(reactions.c.emoji).where(reactions.c.message == row.id).distinct()
+        ).scalars()
+    )
+    if emoji not in kinds and len(kinds) >= EMOJI_PER_MESSAGE:
+        raise Conflict(f"A message carries at most {EMOJI_PER_MESSAGE} different reactions.")
+    if has_reaction(tx.connection, row.id, emoji, caller.id):
+        return Answer(read_message(tx.connection, row.id), seq=head(tx, row.room))
+    tx.connection.execute(
+        insert(reactions), {"message": row.id, "emoji": emoji, "user": caller.id, "at": tx.now}
+    )
+    data = {"message": row.id, "emoji": emoji, "user": caller.id}
+    entry = tx.append(row.room, "reaction.added", caller.id, data)
+    return Answer(read_message(tx.connection, row.id), seq=entry.seq)
+
+
+@command("message.unreact", target="message")
+def remove_reaction(tx: Transaction, caller: Caller, *, message: str, emoji: str) -> Answer:
+    """Takes one's reaction back; taking it back again changes nothing."""
+    row = access_message(tx.connection, caller, message, "post")
+    tx.subject = row.id
+    if not has_reaction(tx.connection, row.id, emoji, caller.id):
+        return Answer(read_message(tx.connection, row.id), seq=head(tx, row.room))
+    tx.connection.execute(
+        delete(reactions).where(
+            reactions.c.message == row.id,
+            reactions.c.emoji == emoji,
+            reactions.c.user == caller.id,
+        )
+    )
+    data = {"message": row.id, "emoji": emoji, "user": caller.id}
+    entry = tx.append(row.room, "reaction.removed", caller.id, data)
+    return Answer(read_message(tx.connection, row.id), seq=entry.seq)
+
+
+def has_reaction(connection: Connection, message: str, emoji: str, user: str) -> bool:
+    found = connection.execute(
+        select(reactions.c.at).where(
+            reactions.c.message == message, reactions.c.emoji == emoji, reactions.c.user == user
+        )
+    )
+    return found.one_or_none() is not None
+
+
+def head(tx: Transaction, stream: str) -> int:
+    return log.read_states(tx.connection, [stream])[stream].head
+
+
+def read_message(connection: Connection, message: str) -> dict[str, Any]:
+    row = connection.execute(select(messages).where(messages.c.id == message)).one()
+    return message_shapes(connection, [row])[0]
+
+
+@command("room.read", target="room")
+def move_read_mark(tx: Transaction, caller: Caller, *, room: str, seq: int) -> Answer:
+    """Marks a room as read up to `seq`, or up to its head if that is lower; never moves back."""
+    access_room(tx.connection, caller, room)
+    # Two devices of one person: the second waits here and then sees what the first wrote.
+    log.lock_streams(tx.connection, [caller.id])
+    wanted = min(seq, head(tx, room))
+    current = tx.connection.execute(
+        select(read_marks.c.seq).where(
+            read_marks.c.user == caller.id, read_marks.c.room == room
+        )
+    ).scalar()
+    if current is not None and current >= wanted:
+        return Answer({"room": room, "seq": current}, seq=current)
+    if current is None:
+        tx.connection.execute(
+            insert(read_marks), {"user": caller.id, "room": room, "seq": wanted}
+        )
+    else:
+        tx.connection.execute(
+            update(read_marks)
+            .where(read_marks.c.user == caller.id, read_marks.c.room == room)
+            .values(seq=wanted)
+        )
+    data = {"room": room, "seq": wanted}
+    tx.append(caller.id, "read.moved", caller.id, data)
+    return Answer(data, seq=wanted)
+

@@ -1,0 +1,252 @@
+"""What chat shows: rooms, pages of messages, the first screen."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, literal_column, or_, select
+
+from hubbub import __version__
+from hubbub.chat.access import (
+    COLLEAGUES,
+    NO_ROOM,
+    access_message,
+    access_room,
+    visible_people,
+)
+from hubbub.chat.models import members, mentions, messages, read_marks, rooms
+from hubbub.chat.shapes import message_shapes, room_shape
+from hubbub.kernel import log
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.clock import format_optional_time
+from hubbub.kernel.errors import Malformed, NotFound
+from hubbub.kernel.log import streams
+from hubbub.people.models import users, workspaces
+from hubbub.people.shapes import user_shape, workspace_shape
+
+MOST_UNREAD = 100
+THREAD = 200
+ROOMS = 1_000
+
+
+def rooms_query(caller: Caller) -> Select[Any]:
+    """Rooms the caller may see, with head, read mark and bounded unread counts: one statement."""
+    mine = members.alias("mine")
+    mark = read_marks.alias("mark")
+    read = func.coalesce(mark.c.seq, 0)
+    unread = (
+        select(literal_column("1"))
+        .where(
+            messages.c.room == rooms.c.id,
+            messages.c.seq > read,
+            messages.c.author != caller.id,
+            messages.c.deleted_at.is_(None),
+        )
+        .correlate(rooms, mark)
+        .limit(MOST_UNREAD)
+        .subquery()
+    )
+    mentioned = (
+        select(literal_column("1"))
+        .where(
+            mentions.c.user == caller.id,
+            mentions.c.room == rooms.c.id,
+            mentions.c.seq > read,
+        )
+        .correlate(rooms, mark)
+        .limit(MOST_UNREAD)
+        .subquery()
+    )
+    newest = (
+        select(messages.c.created_at)
+        .where(messages.c.room == rooms.c.id)
+        .order_by(messages.c.seq.desc())
+        .limit(1)
+        .correlate(rooms)
+        .scalar_subquery()
+    )
+    visible = mine.c.user.is_not(None)
+    if caller.role in COLLEAGUES:
+        visible = or_(visible, rooms.c.kind == "open")
+    return (
+        select(
+            rooms,
+            streams.c.head,
+            mine.c.user.label("joined"),
+            read.label("read"),
+            select(func.count()).select_from(unread).scalar_subquery().label("unread"),
+            select(func.count()).select_from(mentioned).scalar_subquery().label("mentioned"),
+            newest.label("newest"),
+        )
+        .select_from(
+            rooms.join(streams, streams.c.id == rooms.c.id)
+            .outerjoin(mine, and_(mine.c.room == rooms.c.id, mine.c.user == caller.id))
+            .outerjoin(mark, and_(mark.c.room == rooms.c.id, mark.c.user == caller.id))
+        )
+        .where(visible)
+    )
+
+
+def room_views(connection: Connection, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """RoomViews; the members of all rooms with one query."""
+    rows = list(rows)
+    people: dict[str, list[str]] = {row.id: [] for row in rows}
+    found = connection.execute(
+        select(members.c.room, members.c.user)
+        .where(members.c.room.in_(list(people)))
+        .order_by(members.c.joined_at, members.c.user)
+    )
+    for member in found:
+        people[member.room].append(member.user)
+    return [
+        {
+            **room_shape(row),
+            "head": row.head,
+            "joined": row.joined is not None,
+            "members": people[row.id],
+            "read": row.read,
+            "unread": row.unread if row.joined is not None else 0,
+            "mentions": row.mentioned if row.joined is not None else 0,
+            "last_message_at": format_optional_time(row.newest),
+        }
+        for row in rows
+    ]
+
+
+def read_room_view(connection: Connection, caller: Caller, room: str) -> dict[str, Any]:
+    """One room as the caller sees it. Raises NotFound."""
+    row = connection.execute(rooms_query(caller).where(rooms.c.id == room)).one_or_none()
+    if row is None:
+        raise NotFound(NO_ROOM)
+    return room_views(connection, [row])[0]
+
+
+def list_rooms(
+    connection: Connection, caller: Caller, *, limit: int, cursor: str | None
+) -> dict[str, Any]:
+    """Rooms in order of their ids: {items, next}."""
+    query = rooms_query(caller).order_by(rooms.c.id).limit(limit + 1)
+    if cursor:
+        query = query.where(rooms.c.id > cursor)
+    rows = connection.execute(query).all()
+    items = room_views(connection, rows[:limit])
+    return {"items": items, "next": items[-1]["id"] if len(rows) > limit else None}
+
+
+def list_members(connection: Connection, caller: Caller, *, room: str) -> dict[str, Any]:
+    access_room(connection, caller, room)
+    rows = connection.execute(
+        select(users)
+        .join(members, members.c.user == users.c.id)
+        .where(members.c.room == room)
+        .order_by(members.c.joined_at, users.c.id)
+    )
+    return {"items": [user_shape(row) for row in rows]}
+
+
+def list_messages(
+    connection: Connection,
+    caller: Caller,
+    *,
+    room: str,
+    before: int | None = None,
+    after: int | None = None,
+    around: int | None = None,
+    limit: int = 50,
+) -> dict[str, Any]:
+    """A page of messages by `seq`, oldest first: the newest, or those before, after or around a place.
+
+    Raises Malformed when more than one place is given.
+    """
+    if sum(place is not None for place in (before, after, around)) > 1:
+        raise Malformed("Give one of before, after and around.")
+    access_room(connection, caller, room)
+    head = log.read_states(connection, [room])[room].head
+    here = select(messages).where(messages.c.room == room)
+    if after is not None:
+        rows = list(
+            connection.execute(
+                here.where(messages.c.seq > after).order_by(messages.c.seq).limit(limit + 1)
+            )
+        )
+        shown, has_after = rows[:limit], len(rows) > limit
+        has_before = exists_message(connection, room, until=after)
+    elif around is not None:
+        half = max(1, limit // 2)
+        older = list(
+            connection.execute(
+                here.where(messages.c.seq <= around)
+                .order_by(messages.c.seq.desc())
+                .limit(half + 1)
+            )
+        )
+        newer = list(
+            connection.execute(
+                here.where(messages.c.seq > around).order_by(messages.c.seq).limit(half + 1)
+            )
+        )
+        shown = older[:half][::-1] + newer[:half]
+        has_before, has_after = len(older) > half, len(newer) > half
+    else:
+        query = here if before is None else here.where(messages.c.seq < before)
+        rows = list(connection.execute(query.order_by(messages.c.seq.desc()).limit(limit + 1)))
+        shown, has_before = rows[:limit][::-1], len(rows) > limit
+        has_after = before is not None and exists_message(connection, room, since=before)
+    return {
+        "items": message_shapes(connection, shown),
+        "has_before": has_before,
+        "has_after": has_after,
+        "head": head,
+    }
+
+
+def exists_message(
+    connection: Connection, room: str, *, since: int = 0, until: int | None = None
+) -> bool:
+    query = select(messages.c.seq).where(messages.c.room == room, messages.c.seq >= since)
+    if until is not None:
+        query = query.where(messages.c.seq <= until)
+    return connection.execute(query.limit(1)).scalar() is not None
+
+
+def get_message(connection: Connection, caller: Caller, *, message: str) -> dict[str, Any]:
+    row = access_message(connection, caller, message)
+    return message_shapes(connection, [row])[0]
+
+
+def list_thread(connection: Connection, caller: Caller, *, message: str) -> dict[str, Any]:
+    """The root of the message's thread and its newest answers, oldest first, at most THREAD."""
+    row = access_message(connection, caller, message)
+    root = row if row.reply_to is None else access_message(connection, caller, row.reply_to)
+    answers = connection.execute(
+        select(messages)
+        .where(messages.c.reply_to == root.id)
+        .order_by(messages.c.seq.desc())
+        .limit(THREAD - 1)
+    ).all()
+    return {"items": message_shapes(connection, [root, *answers[::-1]])}
+
+
+def read_first_screen(connection: Connection, caller: Caller) -> dict[str, Any]:
+    """What a client needs to draw its first screen (wire.ts, Sync), without presence."""
+    me = connection.execute(select(users).where(users.c.id == caller.id)).one()
+    workspace = connection.execute(select(workspaces)).one()
+    rows = connection.execute(rooms_query(caller).order_by(rooms.c.id).limit(ROOMS)).all()
+    views = room_views(connection, rows)
+    visible = visible_people(connection, caller)
+    people = select(users).order_by(users.c.id)
+    if visible is not None:
+        people = people.where(users.c.id.in_(visible))
+    own = [caller.id]
+    if caller.role in COLLEAGUES:
+        own.append(workspace.id)
+    heads = {stream: state.head for stream, state in log.read_states(connection, own).items()}
+    heads |= {view["id"]: view["head"] for view in views if view["joined"]}
+    shows_mail = caller.role in ("owner", "admin")
+    return {
+        "me": user_shape(me, email=True),
+        "workspace": workspace_shape(workspace),
+        "heads": heads,
+        "rooms": views,
+        "people": [user_shape(row, email=shows_mail) for row in connection.execute(people)],
+        "version": __version__,
+    }
