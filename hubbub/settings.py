@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     trusted_proxies: Words = Field(
         (), description="Addresses or networks whose X-Forwarded-For is believed, comma-separated"
     )
+    role: Literal["all", "api", "realtime", "jobs"] = Field(
+        "all", description="What this process does; apart only on PostgreSQL"
+    )
     data_dir: Path = Field(Path("data"), description="Database, secrets and files live here (0700)")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level")
     log_dir: Path | None = Field(None, description="Also log to combined.log and error.log here")

@@ -32,9 +32,7 @@ async def list_rooms(
     request: Request, caller: CurrentCaller, limit: Limit = 50, cursor: Identifier | None = None
 ) -> Response:
     kernel = get_kernel(request)
-    return json_response(
-        await kernel.read(queries.list_rooms, caller, limit=limit, cursor=cursor)
-    )
+    return json_response(await kernel.read(queries.list_rooms, caller, limit=limit, cursor=cursor))
 
 
 @router.post("/rooms", status_code=201)
@@ -168,9 +166,7 @@ async def edit_message(
 
 
 @router.delete("/messages/{message}", status_code=204)
-async def delete_message(
-    request: Request, caller: CurrentCaller, message: Identifier
-) -> Response:
+async def delete_message(request: Request, caller: CurrentCaller, message: Identifier) -> Response:
     outcome = await get_kernel(request).write(
         messages.delete_message, caller, key=idempotency_key(request), message=message
     )

@@ -261,6 +261,4 @@ def erase_before_head(connection: Connection, stream: str) -> None:
     connection.execute(
         delete(entries).where(entries.c.stream == stream, entries.c.seq < state.head)
     )
-    connection.execute(
-        update(streams).where(streams.c.id == stream).values(floor=state.head - 1)
-    )
+    connection.execute(update(streams).where(streams.c.id == stream).values(floor=state.head - 1))

@@ -10,7 +10,9 @@ LINGER_SECONDS = 5.0
 class Presence:
     """Presence of this process's people. `changed(user, online)` is called on the loop."""
 
-    def __init__(self, changed: Callable[[str, bool], None], linger: float = LINGER_SECONDS) -> None:
+    def __init__(
+        self, changed: Callable[[str, bool], None], linger: float = LINGER_SECONDS
+    ) -> None:
         self._changed = changed
         self._linger = linger
         self._sockets: dict[str, int] = {}

@@ -18,7 +18,17 @@ class Transaction:
     command's answer tells of.
     """
 
-    __slots__ = ("_reserved", "connection", "entries", "key", "last_seq", "now", "seal", "subject", "unseal")
+    __slots__ = (
+        "_reserved",
+        "connection",
+        "entries",
+        "key",
+        "last_seq",
+        "now",
+        "seal",
+        "subject",
+        "unseal",
+    )
 
     def __init__(
         self,

@@ -154,7 +154,9 @@ def post_to_room(
     outcomes = []
     bodies = [requests[place].arguments["body"] for place in places]
     mentioned = find_mentions(tx.connection, room, bodies)
-    for seq, place, people in zip(range(first, first + len(places)), places, mentioned, strict=True):
+    for seq, place, people in zip(
+        range(first, first + len(places)), places, mentioned, strict=True
+    ):
         request = requests[place]
         body = request.arguments["body"]
         reply_to = request.arguments.get("reply_to") or None
@@ -348,16 +350,12 @@ def move_read_mark(tx: Transaction, caller: Caller, *, room: str, seq: int) -> A
     log.lock_streams(tx.connection, [caller.id])
     wanted = min(seq, head(tx, room))
     current = tx.connection.execute(
-        select(read_marks.c.seq).where(
-            read_marks.c.user == caller.id, read_marks.c.room == room
-        )
+        select(read_marks.c.seq).where(read_marks.c.user == caller.id, read_marks.c.room == room)
     ).scalar()
     if current is not None and current >= wanted:
         return Answer({"room": room, "seq": current}, seq=current)
     if current is None:
-        tx.connection.execute(
-            insert(read_marks), {"user": caller.id, "room": room, "seq": wanted}
-        )
+        tx.connection.execute(insert(read_marks), {"user": caller.id, "room": room, "seq": wanted})
     else:
         tx.connection.execute(
             update(read_marks)
@@ -367,4 +365,3 @@ def move_read_mark(tx: Transaction, caller: Caller, *, room: str, seq: int) -> A
     data = {"room": room, "seq": wanted}
     tx.append(caller.id, "read.moved", caller.id, data)
     return Answer(data, seq=wanted)
-

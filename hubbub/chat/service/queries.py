@@ -174,9 +174,7 @@ def list_messages(
         half = max(1, limit // 2)
         older = list(
             connection.execute(
-                here.where(messages.c.seq <= around)
-                .order_by(messages.c.seq.desc())
-                .limit(half + 1)
+                here.where(messages.c.seq <= around).order_by(messages.c.seq.desc()).limit(half + 1)
             )
         )
         newer = list(

@@ -95,7 +95,9 @@ def check_people(connection: Connection, caller: Caller, people: Sequence[str]) 
     rows = connection.execute(select(users.c.id).where(users.c.id.in_(people), users.c.active))
     visible = visible_people(connection, caller)
     known = set(rows.scalars())
-    if any(person not in known or (visible is not None and person not in visible) for person in people):
+    if any(
+        person not in known or (visible is not None and person not in visible) for person in people
+    ):
         raise Invalid.field("members", "One of these people does not exist or is not active.")
 
 
@@ -112,9 +114,7 @@ def announce_room(tx: Transaction, actor: str, kind: str, room: str) -> None:
 
 def add_to_room(tx: Transaction, actor: str, room: str, user: str) -> None:
     """Makes somebody a member; the room and the person are both told."""
-    tx.connection.execute(
-        insert(members), {"room": room, "user": user, "joined_at": tx.now}
-    )
+    tx.connection.execute(insert(members), {"room": room, "user": user, "joined_at": tx.now})
     # What was said before one came is not unread.
     head = log.read_states(tx.connection, [room])[room].head
     tx.connection.execute(
@@ -179,9 +179,7 @@ def remove_room(tx: Transaction, actor: str, room: str) -> None:
 
 
 @command("member.add", target="room", stream="room")
-def add_member(
-    tx: Transaction, caller: Caller, *, room: str, user: str | None = None
-) -> Answer:
+def add_member(tx: Transaction, caller: Caller, *, room: str, user: str | None = None) -> Answer:
     """Adds somebody, or without `user` oneself to an open room. Somebody already in it changes nothing."""
     person = user or caller.id
     if person == caller.id:
@@ -223,9 +221,7 @@ def remove_member(tx: Transaction, caller: Caller, *, room: str, user: str) -> N
     tx.append(user, "member.left", caller.id, data)
 
 
-def welcome_person(
-    tx: Transaction, caller: Caller, user: str, role: str, room: str | None
-) -> None:
+def welcome_person(tx: Transaction, caller: Caller, user: str, role: str, room: str | None) -> None:
     """Puts somebody new where they belong: the invitation's room, and for colleagues the welcome rooms.
 
     The first person of all gets the first room.
@@ -239,11 +235,18 @@ def welcome_person(
         if not wanted and role == "owner":
             actor = Caller(user, role, address=caller.address)
             wanted.add(
-                new_room(
-                    tx, actor, "General", "open", topic="Everybody is here.", welcome=True
-                )
+                new_room(tx, actor, "General", "open", topic="Everybody is here.", welcome=True)
             )
     for place in sorted(wanted):
         exists = tx.connection.execute(select(rooms.c.id).where(rooms.c.id == place)).scalar()
         if exists is not None:
             add_to_room(tx, user, place, user)
+
+
+def check_invitation_room(connection: Connection, caller: Caller, room: str) -> str:
+    """The name of a room one may invite people to. Raises like `access_room`."""
+    return str(access_room(connection, caller, room, "invite").row.name)
+
+
+def read_room_name(connection: Connection, room: str) -> str | None:
+    return connection.execute(select(rooms.c.name).where(rooms.c.id == room)).scalar()

@@ -69,7 +69,9 @@ def search_messages(
     """
     wanted = words.replace("\0", " ").split()[:WORDS]
     if not wanted:
-        raise Invalid("Say what to search for.", errors=[{"loc": ["query", "q"], "msg": "is empty"}])
+        raise Invalid(
+            "Say what to search for.", errors=[{"loc": ["query", "q"], "msg": "is empty"}]
+        )
     visible = members.c.user.is_not(None)
     if caller.role in COLLEAGUES:
         visible = or_(visible, rooms.c.kind == "open")
@@ -89,7 +91,9 @@ def search_messages(
             query = query.where(
                 text("messages.number IN (SELECT rowid FROM message_search WHERE body MATCH :fts)")
             )
-            parameters["fts"] = " AND ".join('"' + word.replace('"', '""') + '"' for word in indexed)
+            parameters["fts"] = " AND ".join(
+                '"' + word.replace('"', '""') + '"' for word in indexed
+            )
     else:
         for word in indexed:
             query = query.where(messages.c.body.ilike(f"%{escape_like(word)}%", escape="\\"))

@@ -1,0 +1,161 @@
+"""The composition root: settings in, ASGI application out."""
+
+import asyncio
+import logging
+import socket as network
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from starlette.types import Receive, Scope, Send
+
+from hubbub import __version__
+from hubbub.chat import routes as chat_routes
+from hubbub.chat.events import register_events, register_hooks
+from hubbub.chat.jobs import start_jobs as start_chat_jobs
+from hubbub.gateway import Gateway
+from hubbub.kernel.clock import Clock, system_clock
+from hubbub.kernel.delivery import EXPIRY_SECONDS, HEADS_SECONDS, Delivery
+from hubbub.kernel.http import Edge, TrustedProxies, install_problem_handlers
+from hubbub.kernel.kernel import Kernel
+from hubbub.kernel.periodic import Periodic
+from hubbub.kernel.presence import Presence
+from hubbub.kernel.sockets import answer_error
+from hubbub.observe import routes as observe_routes
+from hubbub.observe.statistics import RequestMetrics, Statistics, SystemCollector
+from hubbub.people import routes as people_routes
+from hubbub.people.jobs import start_jobs as start_people_jobs
+from hubbub.realtime import routes as realtime_routes
+from hubbub.realtime.events import accept_sockets, announce_presence
+from hubbub.sample import routes as sample_routes
+from hubbub.settings import Settings, load_secrets
+from hubbub.web import Client, find_web_dir
+
+logger = logging.getLogger("hubbub.app")
+
+TRIM_SECONDS = 3_600.0
+STATS_SECONDS = 5.0
+SWITCH_SECONDS = 0.001
+"""How long one thread may keep the interpreter while another waits: the loop must not wait on the writer."""
+
+
+class Application:
+    """One process of Hubbub: an ASGI application, and the websocket class uvicorn needs beside it."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        proxies = TrustedProxies(settings.trusted_proxies)
+        self.kernel = Kernel(settings, load_secrets(settings), clock=clock)
+        self.gateway = Gateway(
+            allowed_origins=settings.allowed_origins,
+            max_sockets=settings.max_sockets,
+            client_address=lambda peer, headers: proxies.client_address(
+                peer, headers.get("x-forwarded-for")
+            ),
+            on_error=answer_error,
+        )
+        namespace = self.gateway.namespace("/")
+        self.delivery = Delivery(self.kernel, namespace)
+        self.presence = Presence(lambda user, online: announce_presence(self.kernel, user, online))
+        self.statistics = Statistics(self.kernel, self.gateway, self.delivery, self.presence)
+        self.periodic = Periodic()
+        accept_sockets(self.kernel, namespace, self.delivery, self.presence)
+        register_events(self.kernel, namespace, self.delivery)
+        register_hooks()
+
+        registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        registry.register(SystemCollector(self.kernel, self.gateway, self.delivery))
+
+        api = FastAPI(
+            title="Hubbub",
+            version=__version__,
+            lifespan=self._lifespan,
+            redoc_url=None,
+            docs_url=None,
+            openapi_url="/api/openapi.json",
+        )
+        api.state.kernel = self.kernel
+        api.state.gateway = self.gateway
+        api.state.delivery = self.delivery
+        api.state.presence = self.presence
+        api.state.statistics = self.statistics
+        api.state.registry = registry
+        api.state.node = settings.node_name or network.gethostname()
+        install_problem_handlers(api)
+        for router in (
+            people_routes.router,
+            chat_routes.router,
+            realtime_routes.router,
+            sample_routes.router,
+            observe_routes.router,
+        ):
+            api.include_router(router)
+        api.mount("/socket.io", self.gateway.asgi)
+        self.client = Client(find_web_dir(settings.web_dir))
+        self.api = api
+        self._edge = Edge(
+            self._route,
+            proxies=proxies,
+            max_body=settings.max_body_bytes,
+            allowed_origins=settings.allowed_origins,
+            https=settings.secure_cookies,
+            observe=RequestMetrics(registry).observe,
+        )
+
+    @property
+    def websocket_protocol(self) -> type[asyncio.Protocol]:
+        return self.gateway.websocket_protocol
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._edge(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        is_page = scope["type"] == "http" and not path.startswith(
+            ("/api/", "/socket.io", "/health", "/livez", "/readyz", "/metrics")
+        )
+        await (self.client if is_page else self.api)(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_SECONDS)
+        sweep = asyncio.create_task(self.kernel.relay.run(), name="sweep")
+        self.periodic.start("trim", TRIM_SECONDS, self.kernel.trim)
+        self.periodic.start("heads", HEADS_SECONDS, self.delivery.emit_heads)
+        self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
+        self.periodic.start("statistics", 1.0, self._sample)
+        self.periodic.start("stats event", STATS_SECONDS, self._emit_stats)
+        start_people_jobs(self.kernel, self.periodic)
+        start_chat_jobs(self.kernel, self.periodic)
+        logger.info(
+            "Hubbub is up",
+            extra={
+                "bus": self.kernel.bus.mode,
+                "database": self.kernel.database.url.get_backend_name(),
+            },
+        )
+        try:
+            yield
+        finally:
+            sweep.cancel()
+            await self.periodic.stop()
+            self.presence.close()
+            await self.delivery.stop()
+            await self.gateway.close()
+            await self.kernel.close()
+
+    async def _sample(self) -> None:
+        self.statistics.sample(asyncio.get_running_loop().time())
+
+    async def _emit_stats(self) -> None:
+        self.gateway.namespace("/").emit("stats", self.statistics.figures())
+
+
+def create_app(settings: Settings, **options: Any) -> Application:
+    """The application for these settings. Raises SettingsError."""
+    return Application(settings, **options)

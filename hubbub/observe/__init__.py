@@ -1,0 +1,1 @@
+"""Logging, metrics, health, live statistics, errors the browsers report."""

@@ -1,0 +1,124 @@
+"""Health, metrics, statistics and the errors browsers report."""
+
+import asyncio
+import hashlib
+import logging
+import secrets
+import time
+from ipaddress import ip_address
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict, StringConstraints
+from sqlalchemy import Connection, text
+
+from hubbub import __version__
+from hubbub.kernel.errors import Forbidden, Problem
+from hubbub.kernel.http import get_kernel, json_response
+from hubbub.people.access import CurrentCaller, require_role
+
+router = APIRouter()
+logger = logging.getLogger("hubbub.client")
+
+CHECK_SECONDS = 2.0
+STARTED = time.monotonic()
+
+
+def ping_database(connection: Connection) -> None:
+    connection.execute(text("SELECT 1"))
+
+
+async def check_database(request: Request) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await get_kernel(request).read(ping_database)
+    except (Problem, TimeoutError) as error:
+        logger.warning("health: the database does not answer: %s", error)
+        return "failed"
+    return "ok"
+
+
+@router.get("/livez")
+async def livez() -> Response:
+    return json_response({"status": "ok"})
+
+
+@router.get("/health")
+@router.get("/readyz")
+async def health(request: Request) -> Response:
+    kernel = get_kernel(request)
+    checks = {"database": await check_database(request), "bus": "ok"}
+    if request.app.state.delivery.draining:
+        checks["draining"] = "yes"
+    healthy = checks["database"] == "ok" and "draining" not in checks
+    document: dict[str, Any] = {
+        "status": "ok" if healthy else "draining" if "draining" in checks else "failed",
+        "version": __version__,
+        "uptime": round(time.monotonic() - STARTED, 1),
+        "env": kernel.settings.hubbub_env,
+        "node": request.app.state.node,
+        "checks": checks,
+        "bus": kernel.bus.mode,
+    }
+    return json_response(document, 200 if healthy else 503)
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    token = get_kernel(request).settings.metrics_token.get_secret_value()
+    given = request.headers.get("authorization", "").removeprefix("Bearer ")
+    address = request.scope["state"]["address"]
+    if token:
+        allowed = secrets.compare_digest(given.encode(), token.encode())
+    else:
+        try:
+            allowed = ip_address(address).is_loopback
+        except ValueError:
+            allowed = False
+    if not allowed:
+        raise Forbidden("Metrics are for this machine, or need METRICS_TOKEN.")
+    return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/api/socket/stats")
+async def socket_stats(request: Request, caller: CurrentCaller) -> Response:
+    """Sockets, rooms, namespaces and message rate: of this node and in total. For owners and admins."""
+    require_role(caller, "owner", "admin")
+    state = request.app.state
+    stats = state.gateway.stats()
+    own = {
+        "node": state.node,
+        "sockets": stats.sockets,
+        "rooms": stats.rooms,
+        "namespaces": stats.namespaces,
+        **{k: v for k, v in state.statistics.figures().items() if k != "sockets"},
+    }
+    total = {k: v for k, v in own.items() if k != "node"}
+    return json_response({"total": total, "nodes": [own]})
+
+
+class ClientError(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    message: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+    stack: Annotated[str, StringConstraints(max_length=8_000)] | None = None
+    url: Annotated[str, StringConstraints(max_length=500)] | None = None
+
+
+@router.post("/api/client-errors", status_code=204)
+async def client_error(request: Request, caller: CurrentCaller, body: ClientError) -> Response:
+    """Logs an error a browser met, with a fingerprint by which equal ones are found."""
+    await get_kernel(request).limits.hit("client-error", caller.id)
+    fingerprint = hashlib.sha256(f"{body.message}\n{body.stack}".encode()).hexdigest()[:12]
+    logger.error(
+        "browser: %s",
+        body.message,
+        extra={
+            "fingerprint": fingerprint,
+            "browser_stack": body.stack,
+            "url": body.url,
+            "user": caller.id,
+        },
+    )
+    return Response(status_code=204)

@@ -1,0 +1,1 @@
+"""The live side every feature shares: connecting, following streams, presence, the log by HTTP."""

@@ -1,0 +1,1 @@
+"""The sample workspace: clearly marked, added and removed in one step."""
