@@ -102,6 +102,12 @@ class Client:
     async def join_as_guest(self, invite: str, name: str) -> None:
         self._accept(await self._credentials("/api/guests", {"invite": invite, "name": name}))
 
+    def adopt(self, other: "Client") -> None:
+        """Uses the session of another signed-in client for as long as its access token lives."""
+        self.me = other.me
+        self._token = other._token
+        self._refresh_at = other._refresh_at
+
     async def _credentials(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         response = await self._http.post(path, json=body | {"token_in_body": True})
         answer: dict[str, Any] = read_answer(response)
@@ -255,7 +261,7 @@ class Client:
             wait = await pause(wait)
 
     async def _connect_once(self, lost: asyncio.Event) -> None:
-        if asyncio.get_running_loop().time() >= self._refresh_at:
+        if self._refresh_token and asyncio.get_running_loop().time() >= self._refresh_at:
             await self._refresh(self._token)
         socket = socketio.AsyncClient(reconnection=False, logger=False, engineio_logger=False)
         refusal: dict[str, Any] = {}
