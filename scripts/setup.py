@@ -116,7 +116,8 @@ def ensure_venv() -> bool:
 
 
 def pip_install(*words: str | Path) -> None:
-    command = [BIN / "python", "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
+    python = str(BIN / "python")
+    command = [python, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
     run_quietly([*command, "--disable-pip-version-check", *words])
 
 
@@ -125,7 +126,7 @@ def install_pinned(*files: Path) -> None:
 
     Nothing is built from source, since a build would fetch tools that no hash covers.
     """
-    wanted = [word for file in files for word in ("-r", file)]
+    wanted = [f"--requirement={file}" for file in files]
     pip_install("--require-hashes", "--only-binary=:all:", *wanted)
 
 

@@ -1,0 +1,106 @@
+"""Fixtures for every test. What asks for a database runs twice: on SQLite and on PostgreSQL."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import PostgreSQL, Redis, running_postgresql, running_redis
+
+DATABASES = ("sqlite", "postgresql")
+MIGRATED = "hubbub_migrated"
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """Async tests run as the server does: asyncio on uvloop."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """One real PostgreSQL for the whole run; give each test a database of its own."""
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """One real Redis for the whole run; `redis_url` empties it first."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: Redis) -> str:
+    """The URL of an empty Redis."""
+    redis_server.command("FLUSHALL")
+    return redis_server.url
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        yield sqlite_url(tmp_path / "hubbub.db")
+    else:
+        server: PostgreSQL = request.getfixturevalue("postgresql_server")
+        yield from fresh_database(server, "template1")
+
+
+@pytest.fixture(params=DATABASES)
+def migrated_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of its own with the newest schema and no rows, once of each kind."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("migrated_sqlite")
+        yield sqlite_url(Path(shutil.copy(template, tmp_path / "hubbub.db")))
+    else:
+        server: PostgreSQL = request.getfixturevalue("migrated_postgresql")
+        yield from fresh_database(server, MIGRATED)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the newest schema, to copy."""
+    folder = tmp_path_factory.mktemp("migrated")
+    migrate(sqlite_url(folder / "hubbub.db"), folder)
+    assert not (folder / "hubbub.db-wal").exists(), "the file alone is not the whole database"
+    return folder / "hubbub.db"
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(
+    postgresql_server: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
+) -> PostgreSQL:
+    """The server, holding a database with the newest schema to copy."""
+    migrate(postgresql_server.create(MIGRATED), tmp_path_factory.mktemp("migrated"))
+    return postgresql_server
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path.resolve()}"
+
+
+def fresh_database(server: PostgreSQL, template: str) -> Iterator[str]:
+    name = f"test_{next(_numbers)}"
+    yield server.create(name, template)
+    server.drop(name)
+
+
+def migrate(url: str, data_dir: Path) -> None:
+    """Brings a database to the newest schema as an administrator would, from the command line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "hubbub", "migrate"],
+        env={**os.environ, "DATABASE_URL": url, "DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
