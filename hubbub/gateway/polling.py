@@ -1,0 +1,253 @@
+"""HTTP long-polling as an ASGI application (Engine.IO protocol 4).
+
+One GET at a time waits for packets, one POST at a time brings some; a second one of either kind is
+a broken client and ends the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from . import frames
+from .engine import CLOSE_PACKET, NOOP, TRANSPORT_CLOSED, TRANSPORT_ERROR, EngineServer, Session
+from .errors import InvalidPacket
+from .handshake import Refusal, Request, check_origin
+from .packets import decode_payload, encode_payload
+
+if TYPE_CHECKING:
+    from .websocket import WebSocketProtocol
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+HeaderList = list[tuple[bytes, bytes]]
+
+_TEXT = (b"content-type", b"text/plain; charset=UTF-8")
+
+
+class PollingTransport:
+    """The polling side of a session."""
+
+    __slots__ = ("_ending", "_session", "capacity", "posting", "probe", "upgrading", "waiter")
+
+    def __init__(self) -> None:
+        self.waiter: asyncio.Future[bytes] | None = None  # the poll that waits, with its answer
+        self.capacity: asyncio.Future[None] | None = None  # the POST that waits to be read
+        self.posting = False
+        self.probe: WebSocketProtocol | None = None
+        self.upgrading = False
+        self._session: Session
+        self._ending = CLOSE_PACKET
+
+    def bind(self, session: Session) -> None:
+        """The session this transport belongs to."""
+        self._session = session
+
+    def answer(self, extra: Iterable[bytes] = ()) -> bool:
+        """Answer the waiting poll with what is held back and ``extra``; False if none waits."""
+        waiter = self.waiter
+        if waiter is None or waiter.done():
+            return False
+        waiter.set_result(encode_payload([*self._session.take_backlog(), *extra]))
+        return True
+
+    def wake(self) -> None:
+        """There is something to send."""
+        self.answer()
+
+    def begin_upgrade(self) -> None:
+        """Let the client's poll return, so that it can pause and change over."""
+        self.upgrading = True
+        self.answer([NOOP])
+
+    def resume_reading(self) -> None:
+        """The POST under way may go on."""
+        if self.capacity is not None and not self.capacity.done():
+            self.capacity.set_result(None)
+
+    def close(self, graceful: bool, by_client: bool) -> bool:
+        """Tell the client that the session is over; True while that waits for its next poll."""
+        self._ending = NOOP if by_client else CLOSE_PACKET
+        return not self.answer([self._ending]) and graceful and not by_client
+
+    def discard(self) -> None:
+        """Polling is over: nothing may wait here any more."""
+        self.answer([NOOP])
+        self.resume_reading()
+        if self.probe is not None:
+            self.probe.close(frames.POLICY_VIOLATION, "the session is gone")
+
+    async def poll(self, receive: Receive) -> bytes:
+        """The body of the answer to a GET. Raises `Refusal`."""
+        session = self._session
+        if self.waiter is not None and not self.waiter.done():
+            session.close(TRANSPORT_ERROR, graceful=False)
+            raise Refusal(400, "One poll at a time")
+        session.server.outbox.flush()
+        if session.closed:
+            body = encode_payload([*session.take_backlog(), self._ending])
+            session.abort()
+            return body
+        if session.has_backlog:
+            return encode_payload(session.take_backlog())
+        if self.upgrading:
+            return encode_payload([NOOP])
+        waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.waiter = waiter
+        gone = asyncio.ensure_future(_client_left(receive))
+        try:
+            both: set[asyncio.Future[Any]] = {waiter, gone}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                session.close(TRANSPORT_CLOSED, graceful=False)
+            return await waiter
+        finally:
+            gone.cancel()
+            if self.waiter is waiter:
+                self.waiter = None
+            if not waiter.done():
+                waiter.cancel()
+                session.close(TRANSPORT_CLOSED, graceful=False)
+
+    async def post(self, body: bytes) -> None:
+        """Take in the packets of a POST. Raises `Refusal` for invalid ones."""
+        session = self._session
+        try:
+            packets = decode_payload(body)
+        except InvalidPacket as error:
+            session.close(TRANSPORT_ERROR, graceful=False)
+            raise Refusal(400, str(error)) from None
+        for packet in packets:
+            while session.reading_paused and not session.closed:
+                self.capacity = asyncio.get_running_loop().create_future()
+                await self.capacity
+            if not session.receive(packet):
+                raise Refusal(400, "Invalid packet")
+
+
+async def _client_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class PollingApp:
+    """The ASGI application. Answers on the server's path only, wherever it is mounted."""
+
+    def __init__(self, server: EngineServer) -> None:
+        self._server = server
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            # The server was started without the gateway's protocol class.
+            await send({"type": "websocket.close", "code": 1000})
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        await self._server.drain()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = _read_request(scope)
+        cors: HeaderList = []
+        try:
+            own = self._server.options.path.rstrip("/")
+            if not (request.path.rstrip("/") + "/").endswith(own + "/"):
+                raise Refusal(404, "Not found")
+            origin = check_origin(request.headers, self._server.options.allowed_origins)
+            if origin is not None:
+                cors = _cors_headers(origin)
+            status, body, kind = await self._serve(request, receive)
+            headers = [kind, *cors] if request.method != "OPTIONS" else [*_PREFLIGHT, *cors]
+        except Refusal as refusal:
+            status, body = refusal.status, refusal.message.encode()
+            headers = [_TEXT, *cors]
+            headers += [(n.lower().encode(), v.encode()) for n, v in refusal.headers]
+        headers.append((b"cache-control", b"no-store"))
+        if status != 204:
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _serve(
+        self, request: Request, receive: Receive
+    ) -> tuple[int, bytes, tuple[bytes, bytes]]:
+        if request.method == "OPTIONS":
+            return 204, b"", _TEXT
+        headers, session = self._server.admit(request, "polling")
+        if session is None:
+            return 200, self._open(request, headers), _TEXT
+        polling = session.polling
+        if polling is None:
+            raise Refusal(400, "The session has been upgraded")
+        if request.method == "GET":
+            return 200, await polling.poll(receive), _TEXT
+        if request.method != "POST" or session.closed:
+            raise Refusal(400, "Bad request")
+        if polling.posting:
+            session.close(TRANSPORT_ERROR, graceful=False)
+            raise Refusal(400, "One POST at a time")
+        polling.posting = True
+        try:
+            await polling.post(await self._read_body(session, headers, receive))
+        finally:
+            polling.posting = False
+        # Not text/plain: some browsers would offer the answer as a download.
+        return 200, b"ok", (b"content-type", b"text/html")
+
+    def _open(self, request: Request, headers: dict[str, str]) -> bytes:
+        polling = PollingTransport()
+        session = self._server.open(request, headers, None, polling)
+        polling.bind(session)
+        return encode_payload([self._server.outbox.take(session)])
+
+    async def _read_body(
+        self, session: Session, headers: dict[str, str], receive: Receive
+    ) -> bytes:
+        limit = self._server.options.max_payload
+        body = bytearray()
+        length = headers.get("content-length", "0")
+        too_big = not length.isdigit() or len(length) > 15 or int(length) > limit
+        more = not too_big
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                session.close(TRANSPORT_CLOSED, graceful=False)
+                raise Refusal(400, "The request was cut short")
+            body += message.get("body", b"")
+            too_big = len(body) > limit
+            more = message.get("more_body", False) and not too_big
+        if too_big:
+            session.close(TRANSPORT_ERROR, graceful=False)
+            raise Refusal(413, "Payload too large")
+        return bytes(body)
+
+
+_PREFLIGHT: HeaderList = [
+    (b"access-control-allow-methods", b"GET, POST, OPTIONS"),
+    (b"access-control-allow-headers", b"content-type, authorization"),
+    (b"access-control-max-age", b"600"),
+]
+
+
+def _cors_headers(origin: str) -> HeaderList:
+    return [
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-allow-credentials", b"true"),
+        (b"vary", b"Origin"),
+    ]
+
+
+def _read_request(scope: Scope) -> Request:
+    head = b"\r\n".join([name + b": " + value for name, value in scope["headers"]])
+    query = scope.get("query_string", b"").decode("latin-1")
+    client = scope.get("client")
+    peer = (str(client[0]), int(client[1])) if client else None
+    return Request(scope["method"], scope["path"], query, head, peer)
