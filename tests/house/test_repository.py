@@ -170,3 +170,14 @@ def test_sources_fit_on_a_few_screens() -> None:
 
 def test_text_files_end_with_a_newline() -> None:
     assert [name for name, text in tracked_texts() if text and not text.endswith("\n")] == []
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    broken = []
+    for name, text in tracked_texts():
+        if name.endswith(".md"):
+            page = ROOT / name
+            for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+                if "://" not in link and not (page.parent / link).exists():
+                    broken.append(f"{name}: {link}")
+    assert broken == []
