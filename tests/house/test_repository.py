@@ -173,11 +173,11 @@ def test_text_files_end_with_a_newline() -> None:
 
 
 def test_links_between_pages_lead_somewhere() -> None:
-    broken = []
-    for name, text in tracked_texts():
-        if name.endswith(".md"):
-            page = ROOT / name
-            for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-                if "://" not in link and not (page.parent / link).exists():
-                    broken.append(f"{name}: {link}")
+    pages = [(name, text) for name, text in tracked_texts() if name.endswith(".md")]
+    broken = [
+        f"{name}: {link}"
+        for name, text in pages
+        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+        if "://" not in link and not (ROOT / name).parent.joinpath(link).exists()
+    ]
     assert broken == []
