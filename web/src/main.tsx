@@ -1,7 +1,7 @@
 import "./styles/index.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { actions } from "./core/store-instance";
+import { actions } from "./core";
 import { App } from "./ui/App";
 
 const root = document.getElementById("root");

@@ -35,10 +35,19 @@ export class ApiError extends Error {
 /** RFC 9457 does not know `retry_after`; the contract adds it to 429 and 503. */
 type TimedProblem = Problem & { retry_after?: number };
 
-export function fromProblem(problem: Partial<TimedProblem> | null | undefined, status: number, retryAfter?: number | null) {
+export function fromProblem(
+  problem: Partial<TimedProblem> | null | undefined,
+  status: number,
+  retryAfter?: number | null,
+) {
   const wait = retryAfter ?? (typeof problem?.retry_after === "number" ? problem.retry_after : null);
   const code = problem?.status ?? status;
-  return new ApiError(sentence(problem, code, wait), code, problem ? ({ ...problem, status: code } as Problem) : null, wait);
+  return new ApiError(
+    sentence(problem, code, wait),
+    code,
+    problem ? ({ ...problem, status: code } as Problem) : null,
+    wait,
+  );
 }
 
 export function unreachable(): ApiError {
@@ -56,7 +65,9 @@ function sentence(problem: Partial<Problem> | null | undefined, status: number, 
 
 function label(loc: string[]): string {
   const name = loc.at(-1);
-  return name === undefined || name === "body" ? "" : `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll("_", " ")}: `;
+  return name === undefined || name === "body"
+    ? ""
+    : `${name.charAt(0).toUpperCase()}${name.slice(1).replaceAll("_", " ")}: `;
 }
 
 function finished(text: string): string {

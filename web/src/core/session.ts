@@ -129,7 +129,7 @@ export class Session {
   private heard(notice: Notice): void {
     if (notice.type === "access") {
       if (this.access) this.take(notice.access);
-    } else if (this.access?.user.id === notice.user) {
+    } else if (notice.type === "signed-out" && this.access?.user.id === notice.user) {
       this.forget();
       this.events.ended();
     }

@@ -26,6 +26,8 @@ export interface TimelineMessage extends Message {
   delivery: Delivery;
   /** Why it failed: one sentence. */
   error?: string;
+  /** Every entry of the room's stream up to this seq is contained. A message still in the outbox has none, and seq 0. */
+  asOf?: number;
 }
 
 export interface Timeline {

@@ -1,0 +1,2 @@
+export { ApiError } from "./problem";
+export { actions, useStore } from "./store-instance";
