@@ -1,9 +1,12 @@
 import "./styles/index.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { actions } from "./core";
-import { App } from "./ui/App";
+import { App } from "./app";
+import { followTheme } from "./ui/lib/preferences";
+import { loadRenderer } from "./ui/lib/rich";
+import { actions } from "./ui/store";
 
+followTheme();
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root");
 createRoot(root).render(
@@ -12,3 +15,4 @@ createRoot(root).render(
   </StrictMode>,
 );
 void actions.start();
+void loadRenderer();

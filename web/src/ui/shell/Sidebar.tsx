@@ -1,0 +1,165 @@
+import { Hash, Lock, MessagesSquare, PencilLine, Plus, Search, Telescope } from "lucide-react";
+import { memo, type ReactNode, useMemo, useState } from "react";
+import { Link } from "wouter";
+import type { RoomView } from "../../core/wire";
+import { matches, othersOf, roomTitle } from "../lib/names";
+import { isInside, roomPath, useConversations, useOpenRoom, useRoomTitle } from "../lib/rooms";
+import { Avatar } from "../parts/Avatar";
+import { IconButton } from "../parts/IconButton";
+import { ICON } from "../parts/icon";
+import { openOverlay } from "../state";
+import { useStore } from "../store";
+import { SampleStrip } from "./Sample";
+
+/** Rooms and direct conversations by recency, with a filter on top. */
+export function Sidebar() {
+  const workspace = useStore((state) => state.workspace);
+  const inside = useStore(isInside);
+  const [filter, setFilter] = useState("");
+  const all = useConversations();
+  const people = useStore((state) => state.people);
+  const me = useStore((state) => state.me?.id);
+  const { rooms, direct } = useMemo(() => {
+    if (filter.trim() === "") return all;
+    const fits = (room: RoomView) => matches(roomTitle(room, people, me), filter);
+    return { rooms: all.rooms.filter(fits), direct: all.direct.filter(fits) };
+  }, [all, filter, people, me]);
+  const filtering = filter.trim() !== "";
+  return (
+    <aside
+      aria-label="Conversations"
+      className="flex min-h-0 w-full shrink-0 grow flex-col bg-sunken md:w-66 md:grow-0 md:border-r md:border-line"
+    >
+      <header className="flex h-14 shrink-0 items-center gap-1 pr-3 pl-4">
+        <h2 className="min-w-0 grow truncate text-base font-semibold">{workspace?.name}</h2>
+        <IconButton
+          icon={Search}
+          label="Search everything"
+          keys="Ctrl K"
+          side="bottom"
+          onClick={() => openOverlay({ name: "palette" })}
+        />
+      </header>
+      <div className="px-3 pb-2">
+        <input
+          type="search"
+          value={filter}
+          onChange={(event) => setFilter(event.target.value)}
+          onKeyDown={(event) => event.key === "Escape" && setFilter("")}
+          placeholder="Filter"
+          aria-label="Filter conversations"
+          className="h-8 w-full rounded-md bg-hover px-3 text-sm placeholder:text-ink-3 focus:bg-field focus:outline-2 focus:outline-accent coarse:h-10 coarse:text-[16px]"
+        />
+      </div>
+      <nav aria-label="Rooms and people" className="min-h-0 grow overflow-y-auto px-2 pb-4">
+        <Section
+          title="Rooms"
+          tools={
+            inside && (
+              <>
+                <IconButton
+                  small
+                  icon={Telescope}
+                  label="Browse open rooms"
+                  onClick={() => openOverlay({ name: "browse-rooms" })}
+                />
+                <IconButton small icon={Plus} label="New room" onClick={() => openOverlay({ name: "new-room" })} />
+              </>
+            )
+          }
+        >
+          {rooms.map((room) => (
+            <RoomLink key={room.id} room={room} />
+          ))}
+          {rooms.length === 0 && <Hint>{filtering ? "No room has this name." : "No rooms yet."}</Hint>}
+        </Section>
+        {(inside || direct.length > 0) && (
+          <Section
+            title="Direct"
+            tools={
+              inside && (
+                <IconButton
+                  small
+                  icon={Plus}
+                  label="New direct conversation"
+                  onClick={() => openOverlay({ name: "new-direct" })}
+                />
+              )
+            }
+          >
+            {direct.map((room) => (
+              <RoomLink key={room.id} room={room} />
+            ))}
+            {direct.length === 0 && <Hint>{filtering ? "Nobody has this name." : "No direct conversations yet."}</Hint>}
+          </Section>
+        )}
+      </nav>
+      <SampleStrip />
+    </aside>
+  );
+}
+
+function Section({ title, tools, children }: { title: string; tools: ReactNode; children: ReactNode }) {
+  return (
+    <section className="mt-2">
+      <div className="flex h-8 items-center pr-1 pl-2 coarse:h-10">
+        <h3 className="grow text-xs font-medium tracking-normal text-ink-3">{title}</h3>
+        {tools}
+      </div>
+      {children}
+    </section>
+  );
+}
+
+function Hint({ children }: { children: ReactNode }) {
+  return <p className="px-2 py-1 text-sm text-ink-3">{children}</p>;
+}
+
+const RoomLink = memo(function RoomLink({ room }: { room: RoomView }) {
+  const title = useRoomTitle(room);
+  const current = useOpenRoom() === room.id;
+  const draft = useStore((state) => !current && (state.drafts[room.id] ?? "").trim() !== "");
+  const loud = room.unread > 0;
+  const counts = [loud && `${room.unread} unread`, room.mentions > 0 && `${room.mentions} for you`, draft && "draft"];
+  return (
+    <Link
+      href={roomPath(room.id)}
+      data-testid="room-link"
+      data-room={room.id}
+      aria-current={current ? "page" : undefined}
+      aria-label={[title, ...counts.filter(Boolean)].join(", ")}
+      className={`flex h-8 items-center gap-2 rounded-md px-2 transition-colors coarse:h-11 ${
+        current ? "bg-pressed text-ink" : loud ? "text-ink hover:bg-hover" : "text-ink-2 hover:bg-hover hover:text-ink"
+      }`}
+    >
+      <RoomSign room={room} />
+      <span className={`min-w-0 grow truncate ${loud ? "font-semibold" : ""}`}>{title}</span>
+      {draft && <PencilLine size={14} className="shrink-0 text-ink-3" aria-hidden="true" />}
+      {loud && (
+        <span
+          className={`inline-flex h-5 min-w-5 shrink-0 items-center justify-center rounded-full px-1.5 text-2xs font-semibold tabular-nums ${
+            room.mentions > 0 ? "bg-accent text-on-accent" : "bg-pressed text-ink"
+          }`}
+          data-mentions={room.mentions > 0 || undefined}
+        >
+          {room.mentions > 0 ? `@${Math.min(room.mentions, 99)}` : room.unread > 99 ? "99+" : room.unread}
+        </span>
+      )}
+    </Link>
+  );
+});
+
+/** What kind of conversation it is, at a glance. */
+export function RoomSign({ room, on = "var(--sunken)" }: { room: RoomView; on?: string }) {
+  const me = useStore((state) => state.me?.id);
+  const others = othersOf(room, me);
+  const other = others.length === 1 ? others[0] : undefined;
+  const user = useStore((state) => (other ? state.people[other] : undefined));
+  const online = useStore((state) => other !== undefined && state.online[other] === true);
+  if (room.kind === "direct") {
+    if (other) return <Avatar user={user} size="xs" online={online} on={on} />;
+    return <MessagesSquare {...ICON} className="shrink-0 text-ink-3" />;
+  }
+  const Icon = room.kind === "private" ? Lock : Hash;
+  return <Icon {...ICON} className="shrink-0 text-ink-3" />;
+}
