@@ -53,7 +53,7 @@ class Application:
             allowed_origins=settings.allowed_origins,
             max_sockets=settings.max_sockets,
             client_address=lambda peer, headers: proxies.client_address(
-                peer, headers.get("x-forwarded-for")
+                peer[0] if peer else "", headers.get("x-forwarded-for")
             ),
             on_error=answer_error,
         )
@@ -95,7 +95,6 @@ class Application:
             observe_routes.router,
         ):
             api.include_router(router)
-        api.mount("/socket.io", self.gateway.asgi)
         self.client = Client(find_web_dir(settings.web_dir))
         self.api = api
         self._edge = Edge(
@@ -116,8 +115,11 @@ class Application:
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
+        if path.startswith("/socket.io"):
+            await self.gateway.asgi(scope, receive, send)
+            return
         is_page = scope["type"] == "http" and not path.startswith(
-            ("/api/", "/socket.io", "/health", "/livez", "/readyz", "/metrics")
+            ("/api/", "/health", "/livez", "/readyz", "/metrics")
         )
         await (self.client if is_page else self.api)(scope, receive, send)
 

@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     signup_open: bool = Field(False, description="Anyone may sign up without an invitation")
     node_name: str = Field("", description="This process's name in health and metrics")
     log_retention_days: int = Field(30, ge=1, description="Days the log of changes is kept")
+    session_hours: float = Field(24.0, gt=0, description="Hours a session lives after its last use")
     guest_idle_hours: float = Field(
         2.0, gt=0, description="Hours after last use a guest session ends"
     )

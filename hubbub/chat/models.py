@@ -122,6 +122,6 @@ SEARCH_POSTGRESQL = (
     "CREATE INDEX ix_messages_search ON messages USING gin (body gin_trgm_ops)",
 )
 
-event.listen(messages, "after_create", DDL(SEARCH_SQLITE).execute_if(dialect="sqlite"))
+event.listen(messages, "after_create", DDL(SEARCH_SQLITE).execute_if(dialect="sqlite"))  # type: ignore[no-untyped-call]
 for statement in SEARCH_POSTGRESQL:
-    event.listen(messages, "after_create", DDL(statement).execute_if(dialect="postgresql"))
+    event.listen(messages, "after_create", DDL(statement).execute_if(dialect="postgresql"))  # type: ignore[no-untyped-call]

@@ -134,7 +134,7 @@ ROLES = click.Choice(["owner", "admin", "member", "client"])
 @DATA_DIR
 def add_user(email: str, name: str, role: str, password: str, data_dir: Path | None) -> None:
     """Add an account. The first one creates the workspace and owns it."""
-    from hubbub.people.service import add_account
+    from hubbub.people.service.accounts import add_account
 
     async def work(kernel: Kernel) -> dict[str, Any]:
         return await add_account(kernel, name=name, email=email, password=password, role=role)
@@ -149,7 +149,7 @@ def add_user(email: str, name: str, role: str, password: str, data_dir: Path | N
 @DATA_DIR
 def set_password(email: str, password: str, data_dir: Path | None) -> None:
     """Set somebody's password and end all their sessions."""
-    from hubbub.people.service import reset_password
+    from hubbub.people.service.accounts import reset_password
 
     async def work(kernel: Kernel) -> None:
         await reset_password(kernel, email=email, password=password)

@@ -77,7 +77,7 @@ def run_server(settings: Settings) -> None:
         application,
         http="httptools",
         loop="uvloop",
-        ws=application.websocket_protocol,  # type: ignore[arg-type]
+        ws=application.websocket_protocol,
         lifespan="on",
         access_log=False,
         log_config=None,

@@ -64,7 +64,9 @@ class Request:
     @property
     def fingerprint(self) -> str:
         """Tells whether a repeated key comes with the same input."""
-        packed = orjson.dumps(self.arguments, option=orjson.OPT_SORT_KEYS)
+        # What begins with an underscore is not the caller's input: it may differ between two tries.
+        given = {name: value for name, value in self.arguments.items() if name[0] != "_"}
+        packed = orjson.dumps(given, option=orjson.OPT_SORT_KEYS)
         return hashlib.sha256(packed).hexdigest()
 
 

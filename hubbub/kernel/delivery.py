@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from hubbub.gateway import EncodedJson, Namespace, Socket
+from hubbub.gateway import Disconnected, EncodedJson, Namespace, Socket
 from hubbub.kernel import log
 from hubbub.kernel.bus import Signal
 from hubbub.kernel.caller import Caller
@@ -44,6 +44,10 @@ class Connection:
     following: dict[str, bool] = field(default_factory=dict)
     commands: float = 0.0
     counted_at: float = 0.0
+
+    def close(self) -> None:
+        """Closes the transport without a goodbye of Socket.IO, so that the client comes back by itself."""
+        self.socket.session.close("server closed")
 
 
 def join_entries(batch: Iterable[Encoded]) -> EncodedJson:
@@ -137,7 +141,7 @@ class Delivery:
         if stream in connection.following:
             self._drop(connection, stream)
         cutoff = await self._kernel.relay.open(stream)
-        if connection.socket.closed:
+        if not connection.socket.connected:
             self._kernel.relay.close(stream)
             raise Unavailable("The socket is closed.")
         if stream in connection.following:
@@ -214,10 +218,12 @@ class Delivery:
                         await connection.socket.drained(below=REPLAY_BUFFER)
             if connection.following.get(stream):
                 connection.socket.emit("caught_up", {"stream": stream, "seq": cursor})
+        except Disconnected:
+            return
         except (Problem, TimeoutError) as error:
             logger.info("a catch-up ended early: %s", error)
             connection.socket.emit("goaway", {"retry_after": 2.0, "reason": "catch_up"})
-            connection.socket.close_transport()
+            connection.close()
 
     async def _read_after(self, stream: str, cursor: int, last: int) -> list[Encoded]:
         recent = self._kernel.relay.recent(stream, cursor)
@@ -304,7 +310,7 @@ class Delivery:
             for connection in list(connections):
                 if connection.expires_at <= now:
                     connection.socket.emit("goaway", {"retry_after": 0.0, "reason": "token"})
-                    connection.socket.close_transport()
+                    connection.close()
 
     async def emit_heads(self) -> None:
         """Tells each socket the heads of its streams that moved since the last time."""

@@ -215,6 +215,12 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                left = state.get("rate_limit")
+                if left is not None:
+                    message["headers"] += [
+                        (b"ratelimit-limit", b"%d" % left[0]),
+                        (b"ratelimit-remaining", b"%d" % left[1]),
+                    ]
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],

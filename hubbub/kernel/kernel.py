@@ -66,6 +66,8 @@ class Kernel:
         self.on_reset: Callable[[str, int], None] = lambda stream, head: None
         self.on_signal: Callable[[Signal], None] = lambda signal: None
         self.appended: dict[str, int] = {}
+        # What features keep for the life of this process, by their own names.
+        self.extensions: dict[str, object] = {}
 
     def _publish(self, entries: list[Entry]) -> None:
         for entry in entries:

@@ -28,6 +28,15 @@ def limit_table(login_attempts: int = 5, anonymous_calls: int = 100) -> dict[str
         "authenticate": Limit(
             login_attempts, 15 * MINUTE, "Too many sign-in attempts. Wait before you try again."
         ),
+        # The same for one address or one account with many partners: slower guessing is caught, too.
+        "authenticate-address": Limit(
+            login_attempts * 10, 15 * MINUTE, "Too many sign-in attempts from here. Wait a while."
+        ),
+        "authenticate-account": Limit(
+            login_attempts * 10,
+            15 * MINUTE,
+            "Too many sign-in attempts. Wait before you try again.",
+        ),
         "anonymous": Limit(
             anonymous_calls, 15 * MINUTE, "Too many requests from here. Sign in or wait."
         ),

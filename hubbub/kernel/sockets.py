@@ -53,7 +53,7 @@ def count_command(connection: Connection, *, enabled: bool) -> None:
     connection.commands += 1.0
 
 
-def answer_error(_socket: Socket, event: str, error: Exception) -> EncodedJson:
+def answer_error(_socket: Socket, event: str, error: BaseException) -> EncodedJson:
     """The ack of a command that failed (Gateway.on_error)."""
     if isinstance(error, Problem):
         error.request_id = error.request_id or new_id()

@@ -73,7 +73,7 @@ class SystemCollector(Collector):
             yield GaugeMetricFamily(name, text, value=value)
         for name, text, value in (
             ("hubbub_deliveries", "Packets given to sockets", stats.deliveries),
-            ("hubbub_socket_bytes_sent", "Bytes written to sockets", stats.bytes_sent),
+            ("hubbub_socket_bytes_sent", "Bytes written to sockets", stats.bytes_out),
             ("hubbub_slow_closes", "Sockets closed for not keeping up", stats.slow_closes),
             ("hubbub_refused_connects", "Sockets refused", stats.refused_connects),
             ("hubbub_commands", "Commands run", kernel.committer.commands),

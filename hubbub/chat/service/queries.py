@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select
 
 from hubbub import __version__
 from hubbub.chat.access import (
@@ -64,7 +64,7 @@ def rooms_query(caller: Caller) -> Select[Any]:
         .correlate(rooms)
         .scalar_subquery()
     )
-    visible = mine.c.user.is_not(None)
+    visible: ColumnElement[bool] = mine.c.user.is_not(None)
     if caller.role in COLLEAGUES:
         visible = or_(visible, rooms.c.kind == "open")
     return (

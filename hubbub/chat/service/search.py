@@ -6,7 +6,7 @@ that posting does not wait for it. PostgreSQL keeps its index itself.
 
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
 
 from hubbub.chat.access import COLLEAGUES
 from hubbub.chat.models import members, messages, rooms
@@ -72,7 +72,7 @@ def search_messages(
         raise Invalid(
             "Say what to search for.", errors=[{"loc": ["query", "q"], "msg": "is empty"}]
         )
-    visible = members.c.user.is_not(None)
+    visible: ColumnElement[bool] = members.c.user.is_not(None)
     if caller.role in COLLEAGUES:
         visible = or_(visible, rooms.c.kind == "open")
     query = (

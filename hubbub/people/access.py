@@ -1,0 +1,148 @@
+"""Who calls: the access token, the session behind it, and the limits of each."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Connection, select
+
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.errors import Forbidden, Unauthenticated
+from hubbub.kernel.http import get_kernel
+from hubbub.kernel.kernel import Kernel
+from hubbub.people.models import sessions, users
+from hubbub.people.service.sessions import touch_session
+from hubbub.people.tokens import Claims, Tokens
+
+CHECKED_MS = 1_000
+"""How long a session that was found good is believed: a withdrawal is effective within a second."""
+CACHED = 50_000
+TOUCH_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A session as the database had it at `checked_at`."""
+
+    role: str
+    good: bool
+    checked_at: int
+    last_used_at: int
+
+
+class Authenticator:
+    """Checks tokens for one kernel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.tokens = Tokens(kernel.secrets)
+        self._known: OrderedDict[str, Standing] = OrderedDict()
+
+    async def authenticate(self, token: str, address: str) -> tuple[Caller, int]:
+        """The caller, and when the token runs out (milliseconds). Raises Unauthenticated."""
+        now = self._kernel.clock()
+        claims = self.tokens.read(token, now)
+        standing = self._known.get(claims.session)
+        if standing is None or now - standing.checked_at >= CHECKED_MS:
+            standing = await self._kernel.read(read_standing, claims, now)
+            self._known[claims.session] = standing
+            self._known.move_to_end(claims.session)
+            while len(self._known) > CACHED:
+                self._known.popitem(last=False)
+        if not standing.good:
+            raise Unauthenticated("The session has ended. Sign in again.")
+        caller = Caller(claims.user, standing.role, claims.session, address)
+        if now - standing.last_used_at >= TOUCH_MS:
+            self._touch(caller, standing)
+        return caller, claims.expires_at
+
+    def _touch(self, caller: Caller, standing: Standing) -> None:
+        """Notes that the session is in use; nobody waits for it."""
+        now = self._kernel.clock()
+        self._known[caller.session] = Standing(
+            standing.role, True, standing.checked_at, last_used_at=now
+        )
+        idle_ms = int(self._kernel.settings.guest_idle_hours * 3_600_000)
+        future = self._kernel.submit(touch_session, caller, {"guest_idle_ms": idle_ms})
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def forget(self, session: str) -> None:
+        self._known.pop(session, None)
+
+
+def read_standing(connection: Connection, claims: Claims, now: int) -> Standing:
+    row = connection.execute(
+        select(
+            users.c.role,
+            users.c.active,
+            sessions.c.expires_at,
+            sessions.c.ended_at,
+            sessions.c.last_used_at,
+        )
+        .join(users, users.c.id == sessions.c.user)
+        .where(sessions.c.id == claims.session, users.c.id == claims.user)
+    ).one_or_none()
+    if row is None:
+        return Standing("", False, now, now)
+    good = row.active and row.ended_at is None and row.expires_at > now
+    return Standing(row.role, good, now, row.last_used_at)
+
+
+def get_authenticator(kernel: Kernel) -> Authenticator:
+    """The kernel's authenticator, made when first asked for."""
+    found = kernel.extensions.get("authenticator")
+    if not isinstance(found, Authenticator):
+        found = kernel.extensions["authenticator"] = Authenticator(kernel)
+    return found
+
+
+async def authenticate(kernel: Kernel, token: str, address: str) -> tuple[Caller, int]:
+    """As `Authenticator.authenticate`."""
+    return await get_authenticator(kernel).authenticate(token, address)
+
+
+def address_of(request: Request) -> str:
+    return str(request.scope["state"]["address"])
+
+
+def anonymous_caller(request: Request) -> Caller:
+    return Caller("", "", "", address_of(request))
+
+
+async def limit(request: Request, name: str, *keys: str) -> None:
+    """Counts the call and notes what is left for the answer's headers. Raises TooMany."""
+    left = await get_kernel(request).limits.hit(name, *keys)
+    request.scope["state"]["rate_limit"] = left
+
+
+async def limit_anonymous(request: Request) -> None:
+    await limit(request, "anonymous", address_of(request))
+
+
+async def current_caller(request: Request) -> Caller:
+    """The caller of a signed-in route. Raises Unauthenticated or TooMany."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        await limit_anonymous(request)
+        raise Unauthenticated("Sign in first.")
+    try:
+        caller, _ = await authenticate(get_kernel(request), token, address_of(request))
+    except Unauthenticated:
+        await limit_anonymous(request)
+        raise
+    await limit(request, "read" if request.method == "GET" else "write", caller.id)
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(current_caller)]
+
+
+async def limit_search(request: Request, caller: CurrentCaller) -> None:
+    await limit(request, "search", caller.id)
+
+
+def require_role(caller: Caller, *roles: str) -> None:
+    """Raises Forbidden unless the caller has one of the roles."""
+    if caller.role not in roles:
+        raise Forbidden("Your role does not allow this.")

@@ -1,0 +1,17 @@
+"""The background work of people."""
+
+from hubbub.kernel.caller import SYSTEM
+from hubbub.kernel.kernel import Kernel
+from hubbub.kernel.periodic import Periodic
+from hubbub.people.service.invitations import sweep_invitations
+from hubbub.people.service.sessions import sweep_sessions
+
+SESSIONS_SECONDS = 30.0
+INVITATIONS_SECONDS = 3_600.0
+
+
+def start_jobs(kernel: Kernel, periodic: Periodic) -> None:
+    periodic.start("sessions", SESSIONS_SECONDS, lambda: kernel.write(sweep_sessions, SYSTEM))
+    periodic.start(
+        "invitations", INVITATIONS_SECONDS, lambda: kernel.write(sweep_invitations, SYSTEM)
+    )

@@ -1,0 +1,75 @@
+"""Access tokens: JWT (RFC 7519) signed with HS256, 15 minutes; and opaque refresh tokens."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+
+from hubbub.kernel.errors import Unauthenticated
+
+ACCESS_SECONDS = 15 * 60
+ISSUER = "hubbub"
+CLAIMS = ("sub", "sid", "role", "exp", "typ")
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What an access token says. `expires_at` in milliseconds since the epoch."""
+
+    user: str
+    session: str
+    role: str
+    expires_at: int
+
+
+class Tokens:
+    """Issues with the first secret and accepts those of all, so that secrets can be rotated."""
+
+    def __init__(self, signing_secrets: Sequence[str]) -> None:
+        self._keys = KeySet([make_key(secret) for secret in signing_secrets])
+        self._first = self._keys.keys[0]
+
+    def issue(self, user: str, session: str, role: str, now: int) -> str:
+        """An access token; `now` in milliseconds since the epoch."""
+        claims = {
+            "iss": ISSUER,
+            "sub": user,
+            "sid": session,
+            "role": role,
+            "typ": "access",
+            "iat": now // 1000,
+            "exp": now // 1000 + ACCESS_SECONDS,
+        }
+        return jwt.encode({"alg": "HS256", "kid": self._first.kid}, claims, self._first)
+
+    def read(self, token: str, now: int) -> Claims:
+        """The claims of a token that is ours, an access token, and not expired. Raises Unauthenticated."""
+        try:
+            claims = jwt.decode(token, self._keys, algorithms=["HS256"]).claims
+            if claims["typ"] != "access" or claims["iss"] != ISSUER:
+                raise Unauthenticated("This is no access token.")
+            expires_at = int(claims["exp"]) * 1000
+            found = Claims(str(claims["sub"]), str(claims["sid"]), str(claims["role"]), expires_at)
+        except (JoseError, KeyError, ValueError, TypeError):
+            raise Unauthenticated("The access token is not valid.") from None
+        if expires_at <= now:
+            raise Unauthenticated("The access token has expired.")
+        return found
+
+
+def make_key(secret: str) -> OctKey:
+    kid = hashlib.sha256(b"hubbub kid\0" + secret.encode()).hexdigest()[:12]
+    return OctKey.import_key(secret.encode(), {"kid": kid, "use": "sig", "alg": "HS256"})
+
+
+def new_refresh_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> str:
+    """How a refresh token is kept: 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).hexdigest()
