@@ -91,7 +91,8 @@ function reduceView(state: Shared, view: RoomView, entry: Entry): RoomView {
     }
     case "message.posted": {
       const message = entry.data as Message;
-      const counts = message.author !== state.me?.id && message.seq > view.read && !message.deleted;
+      const others = message.author !== state.me?.id && !message.deleted;
+      const counts = view.joined && others && message.seq > view.read;
       const mentioned = counts && state.me !== null && message.mentions.includes(state.me.id);
       return {
         ...view,
