@@ -3,7 +3,6 @@ import { Redirect, Route, Switch, useLocation } from "wouter";
 import { Overlays } from "./ui/overlays/Overlays";
 import { Announcer } from "./ui/parts/Announcer";
 import { Notes } from "./ui/parts/Notes";
-import { TipProvider } from "./ui/parts/Tip";
 import { Shell } from "./ui/shell/Shell";
 import { Starting } from "./ui/shell/Starting";
 import { closeEmoji, closeOverlay } from "./ui/state";
@@ -12,6 +11,7 @@ import { useStore } from "./ui/store";
 const FirstRun = lazy(() => import("./ui/gate/FirstRun"));
 const SignIn = lazy(() => import("./ui/gate/SignIn"));
 const Join = lazy(() => import("./ui/gate/Join"));
+const TipLayer = lazy(() => import("./ui/parts/TipLayer"));
 const GuestEntry = lazy(() => import("./ui/gate/GuestEntry"));
 
 export function App() {
@@ -24,7 +24,7 @@ export function App() {
     }
   }, [phase]);
   return (
-    <TipProvider delay={500}>
+    <>
       {phase === "starting" && <Starting />}
       {phase === "signed-out" && (
         <Suspense fallback={<Starting bare />}>
@@ -35,7 +35,10 @@ export function App() {
       <Overlays />
       <Notes />
       <Announcer />
-    </TipProvider>
+      <Suspense>
+        <TipLayer />
+      </Suspense>
+    </>
   );
 }
 

@@ -2,7 +2,7 @@ import { SmilePlus } from "lucide-react";
 import type { TimelineMessage } from "../../core/store";
 import type { Reaction } from "../../core/wire";
 import { listNames, personName } from "../lib/names";
-import { Tip } from "../parts/Tip";
+import { tip } from "../parts/tip";
 import { useStore } from "../store";
 import { mayAnswer, reactFrom, toggleReaction } from "./message-verbs";
 
@@ -43,24 +43,23 @@ function Chip({ reaction, disabled, onToggle }: { reaction: Reaction; disabled: 
     ),
   );
   return (
-    <Tip label={who}>
-      <button
-        type="button"
-        aria-pressed={mine}
-        aria-label={`${reaction.emoji} ${reaction.users.length}, ${who}`}
-        disabled={disabled}
-        onClick={onToggle}
-        className={`${CHIP} ${
-          mine
-            ? "bg-accent-soft text-accent-ink shadow-[inset_0_0_0_1px_var(--accent)]"
-            : "bg-hover text-ink-2 hover:bg-pressed"
-        }`}
-      >
-        <span className="text-sm leading-none" aria-hidden="true">
-          {reaction.emoji}
-        </span>
-        {reaction.users.length}
-      </button>
-    </Tip>
+    <button
+      type="button"
+      {...tip(who)}
+      aria-pressed={mine}
+      aria-label={`${reaction.emoji} ${reaction.users.length}, ${who}`}
+      disabled={disabled}
+      onClick={onToggle}
+      className={`${CHIP} ${
+        mine
+          ? "bg-accent-soft text-accent-ink shadow-[inset_0_0_0_1px_var(--accent)]"
+          : "bg-hover text-ink-2 hover:bg-pressed"
+      }`}
+    >
+      <span className="text-sm leading-none" aria-hidden="true">
+        {reaction.emoji}
+      </span>
+      {reaction.users.length}
+    </button>
   );
 }

@@ -8,7 +8,7 @@ import { isInside, usePanel, useRoomTitle } from "../lib/rooms";
 import { Avatar } from "../parts/Avatar";
 import { IconButton } from "../parts/IconButton";
 import { ICON } from "../parts/icon";
-import { Tip } from "../parts/Tip";
+import { tip } from "../parts/tip";
 import { RoomSign } from "../shell/Sidebar";
 import { openOverlay } from "../state";
 import { useStore } from "../store";
@@ -95,26 +95,25 @@ function MembersButton({ room, pressed, onClick }: { room: RoomView; pressed: bo
   );
   const label = `${plural(room.members.length, "member")}, show them`;
   return (
-    <Tip label="Members" side="bottom">
-      <button
-        type="button"
-        aria-label={label}
-        aria-pressed={pressed}
-        onClick={onClick}
-        className="flex h-8 shrink-0 items-center gap-2 rounded-md px-1.5 text-sm text-ink-2 tabular-nums hover:bg-hover aria-pressed:bg-accent-soft aria-pressed:text-accent-ink coarse:h-10"
-      >
-        <span className="flex -space-x-1.5 max-sm:hidden">
-          {shown.map((user, index) => (
-            <span key={user?.id ?? index} className="rounded-md ring-2 ring-canvas">
-              <Avatar user={user} size="sm" />
-            </span>
-          ))}
-        </span>
-        <span className="min-w-5 text-center sm:hidden">
-          <Avatar user={shown[0]} size="sm" />
-        </span>
-        {room.members.length}
-      </button>
-    </Tip>
+    <button
+      type="button"
+      {...tip("Members", undefined, "bottom")}
+      aria-label={label}
+      aria-pressed={pressed}
+      onClick={onClick}
+      className="flex h-8 shrink-0 items-center gap-2 rounded-md px-1.5 text-sm text-ink-2 tabular-nums hover:bg-hover aria-pressed:bg-accent-soft aria-pressed:text-accent-ink coarse:h-10"
+    >
+      <span className="flex -space-x-1.5 max-sm:hidden">
+        {shown.map((user, index) => (
+          <span key={user?.id ?? index} className="rounded-md ring-2 ring-canvas">
+            <Avatar user={user} size="sm" />
+          </span>
+        ))}
+      </span>
+      <span className="min-w-5 text-center sm:hidden">
+        <Avatar user={shown[0]} size="sm" />
+      </span>
+      {room.members.length}
+    </button>
   );
 }

@@ -1,7 +1,7 @@
 import type { LucideIcon } from "lucide-react";
 import type { ButtonHTMLAttributes, Ref } from "react";
 import { ICON } from "./icon";
-import { Tip } from "./Tip";
+import { type TipSide, tip } from "./tip";
 
 interface Props extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, "children"> {
   icon: LucideIcon;
@@ -10,23 +10,22 @@ interface Props extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, "children"
   /** Shown beside the name in the tooltip. */
   keys?: string;
   small?: boolean;
-  side?: "top" | "bottom" | "left" | "right";
+  side?: TipSide;
   ref?: Ref<HTMLButtonElement>;
 }
 
 export function IconButton({ icon: Icon, label, keys, small = false, side, className = "", ...rest }: Props) {
   return (
-    <Tip label={label} keys={keys} side={side}>
-      <button
-        type="button"
-        aria-label={label}
-        {...rest}
-        className={`inline-flex shrink-0 items-center justify-center rounded-md text-ink-2 transition-colors hover:bg-hover hover:text-ink disabled:opacity-40 disabled:hover:bg-transparent aria-pressed:bg-accent-soft aria-pressed:text-accent-ink ${
-          small ? "size-7 coarse:size-9" : "size-8 coarse:size-10"
-        } ${className}`}
-      >
-        <Icon {...ICON} />
-      </button>
-    </Tip>
+    <button
+      type="button"
+      aria-label={label}
+      {...tip(label, keys, side)}
+      {...rest}
+      className={`inline-flex shrink-0 items-center justify-center rounded-md text-ink-2 transition-colors hover:bg-hover hover:text-ink disabled:opacity-40 disabled:hover:bg-transparent aria-pressed:bg-accent-soft aria-pressed:text-accent-ink ${
+        small ? "size-7 coarse:size-9" : "size-8 coarse:size-10"
+      } ${className}`}
+    >
+      <Icon {...ICON} />
+    </button>
   );
 }
