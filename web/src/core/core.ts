@@ -101,7 +101,7 @@ export class Core {
       entries: (batch) => this.follower.entries(batch),
       heads: (heads) => this.follower.heads(heads),
       caughtUp: (stream, seq) => this.follower.caughtUp(stream, seq),
-      reset: (stream, reason) => this.follower.reset(stream, reason),
+      reset: (stream, reason) => this.rooms.reset(stream, reason),
       signal: (signal) => this.live.signal(signal),
       stats: (stats) => this.update((state) => ({ ...state, stats })),
       revoked: () => {

@@ -56,6 +56,8 @@ export class Live {
   }
 
   connected(): void {
+    const { me } = this.core.state;
+    if (me) this.presence(me.id, true);
     this.core.follower.connected();
     this.core.outbox.connected();
   }

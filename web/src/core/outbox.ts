@@ -139,7 +139,7 @@ export class Outbox {
 
   discard(key: string): void {
     const command = this.find(key);
-    if (command?.error !== null) return;
+    if (!command || command.error === null) return;
     this.forget(command);
     this.io.changed(command.room);
   }

@@ -59,6 +59,16 @@ export class Rooms {
     this.core.update((state) => dropRoom(state, room));
   }
 
+  /** The server stopped a stream: for good, or until its state is loaded afresh. */
+  reset(stream: Id, reason: string): void {
+    if (reason !== "withdrawn") {
+      this.core.follower.reset(stream, reason);
+      return;
+    }
+    this.core.follower.drop(stream);
+    this.refused(stream);
+  }
+
   refused(stream: Id): void {
     this.core.update((state) => leaveRoom(state, stream));
   }

@@ -35,6 +35,8 @@ export interface SessionEvents {
 
 /** A token with less than this left is refreshed before it is used. */
 const MARGIN_MS = 15_000;
+/** What a message from tab to tab may take. */
+const HEARING_MS = 20;
 
 export class Session {
   private access: Access | null = null;
@@ -90,6 +92,8 @@ export class Session {
 
   private exchange(held: string | undefined): Promise<string> {
     return this.deps.locks.exclusive("hubbub-refresh", async () => {
+      // The tab that had the lock before may have sent its token just now.
+      if (held !== undefined && this.deps.channel) await new Promise((resolve) => setTimeout(resolve, HEARING_MS));
       if (this.access && this.access.token !== held) return this.access.token;
       try {
         this.accept(await this.deps.askRefresh());
