@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
-from inspect import iscoroutine
+from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from .engine import SERVER_CLOSED, Session
@@ -41,8 +42,9 @@ class Connection:
     __slots__ = (
         "_attachments",
         "_binary_packet",
-        "_deferred",
         "_running",
+        "_unbegun",
+        "_waiting",
         "gateway",
         "session",
         "sockets",
@@ -57,7 +59,8 @@ class Connection:
         self._binary_packet: Packet | None = None
         self._attachments: list[bytes] | None = None
         self._running = 0  # handlers that have not finished
-        self._deferred = 0  # handlers whose first step is scheduled
+        self._unbegun = 0  # tasks among them that have not had their first step
+        self._waiting: deque[Callable[[], None]] | None = None  # what must not begin before those
 
         loop = asyncio.get_running_loop()
         session.server.wheel.set(self, loop.time() + gateway.connect_timeout)
@@ -104,7 +107,8 @@ class Connection:
         elif socket is None or not socket.connected or kind == CONNECT_ERROR:
             raise InvalidPacket("not connected to this namespace")
         elif kind in (EVENT, BINARY_EVENT):
-            self._start(partial(self._handle_event, socket, packet.id, packet.data))
+            handler = socket.namespace.handlers.get(packet.data[0])
+            self._start(partial(self._handle_event, socket, packet.id, packet.data), handler)
         elif kind in (ACK, BINARY_ACK):
             if packet.id is None:
                 raise InvalidPacket("an ack without an id")
@@ -127,7 +131,8 @@ class Connection:
             self._accept(socket)
         else:
             auth = packet.data if packet.data is not None else {}
-            self._start(partial(self._handle_connect, namespace.connect_handler, socket, auth))
+            handler = namespace.connect_handler
+            self._start(partial(self._handle_connect, handler, socket, auth), handler)
 
     def _handle_connect(self, handler: Callable[..., Any], socket: Socket, auth: Any) -> None:
         try:
@@ -184,7 +189,7 @@ class Connection:
         socket.forget()
         handler = socket.namespace.disconnect_handler
         if was_connected and handler is not None:
-            self._start(partial(self._handle_disconnect, handler, socket, reason))
+            self._start(partial(self._handle_disconnect, handler, socket, reason), handler)
 
     def _handle_disconnect(self, handler: Callable[..., Any], socket: Socket, reason: str) -> None:
         try:
@@ -244,7 +249,8 @@ class Connection:
             socket.send_frames(frames)
 
     def _fail(self, socket: Socket, number: int | None, event: str, error: BaseException) -> None:
-        logger.error("the handler of %r failed", event, exc_info=error)
+        if not isinstance(error, asyncio.CancelledError):
+            logger.error("the handler of %r failed", event, exc_info=error)
         try:
             result = self.gateway.on_error(socket, event, error)
             if number is not None and socket.connected:
@@ -254,30 +260,33 @@ class Connection:
 
     # Order and bound of handlers
 
-    def _start(self, call: Callable[[], None]) -> None:
-        """Run ``call`` now, or after the coroutines that were started before it."""
-        if self._deferred:
-            self._deferred += 1
-            if self._deferred >= self.gateway.max_handlers:
+    def _start(self, call: Callable[[], None], handler: object = None) -> None:
+        """Run ``call`` now, or as soon as what came before it has begun.
+
+        A task begins a little after it is made. Further tasks begin in the order in which they
+        are made, but a plain ``handler`` has to wait for them.
+        """
+        if self._unbegun and (self._waiting or not iscoroutinefunction(handler)):
+            if self._waiting is None:
+                self._waiting = deque()
+            self._waiting.append(call)
+            if len(self._waiting) >= self.gateway.max_handlers:
                 self.session.pause_reading()
-            asyncio.get_running_loop().call_soon(self._start_deferred, call)
         else:
             call()
 
-    def _start_deferred(self, call: Callable[[], None] | None) -> None:
-        self._deferred -= 1
-        if call is not None:
-            call()
+    def _begun(self) -> None:
+        self._unbegun -= 1
+        while self._waiting and not self._unbegun:
+            self._waiting.popleft()()
         self._read_on()
 
     def _follow(self, result: Awaitable[Any], done: Callable[[asyncio.Future[Any]], None]) -> None:
         """See a handler's coroutine or future to its end, and count it meanwhile."""
         if iscoroutine(result):
-            task = self.gateway.spawn(result)
-            # Its first step is scheduled; what comes next must not begin before that.
-            self._deferred += 1
-            asyncio.get_running_loop().call_soon(self._start_deferred, None)
-            future: asyncio.Future[Any] = task
+            future: asyncio.Future[Any] = self.gateway.spawn(result)
+            self._unbegun += 1
+            asyncio.get_running_loop().call_soon(self._begun)
         else:
             future = asyncio.ensure_future(result)
         self._running += 1
@@ -290,8 +299,7 @@ class Connection:
         self._read_on()
 
     def _read_on(self) -> None:
-        if (
-            self.session.reading_paused
-            and self._running + self._deferred < self.gateway.max_handlers
-        ):
-            self.session.resume_reading()
+        if self.session.reading_paused:
+            waiting = len(self._waiting) if self._waiting else 0
+            if self._running + waiting < self.gateway.max_handlers:
+                self.session.resume_reading()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import orjson
@@ -121,12 +121,12 @@ class EngineServer:
     def open(
         self,
         request: Request,
-        headers: dict[str, str],
+        address: str,
         ws: WebSocketProtocol | None,
         polling: PollingTransport | None,
     ) -> Session:
         """A new session; its handshake packet is already queued."""
-        session = Session(self, request, self.options.client_address(request.peer, headers))
+        session = Session(self, request, address)
         session.ws = ws
         session.polling = polling
         if ws is not None:
@@ -152,15 +152,16 @@ class EngineServer:
         while session.buffered > below:
             if session.closed:
                 return False
-            wait = _DrainWait(session, asyncio.get_running_loop().create_future())
+            loop = asyncio.get_running_loop()
+            wait = _DrainWait(session, loop.create_future())
             self.drain_waits.add(wait)
-            # What the transport holds below its low-water mark is not announced: look again soon.
-            self.wheel.set(wait, asyncio.get_running_loop().time() + 0.02)
+            # What the transport holds between its two marks is not announced: look again soon.
+            again = loop.call_later(0.02, wait.wake)
             try:
                 await wait.future
             finally:
+                again.cancel()
                 self.drain_waits.discard(wait)
-                self.wheel.cancel(wait)
         return not session.closed
 
     async def drain(self, spread: float = 0.0, timeout: float = 10.0) -> None:  # noqa: ASYNC109
@@ -190,10 +191,6 @@ class EngineServer:
 class _DrainWait:
     session: Session
     future: asyncio.Future[None]
-    timer_slot: int = field(default=0)
-
-    def on_timer(self, now: float, late: float) -> None:  # noqa: ARG002
-        self.wake()
 
     def wake(self) -> None:
         if not self.future.done():
@@ -208,6 +205,7 @@ class Session:
         "_backlog",
         "_backlog_size",
         "_deadline",
+        "_overflowed",
         "address",
         "closed",
         "handler",
@@ -238,6 +236,7 @@ class Session:
         self._backlog: list[bytes] | None = None
         self._backlog_size = 0
         self._deadline = 0.0
+        self._overflowed = False
         self.handler: Handler = server.new_handler(self)
 
     def start(self) -> None:
@@ -337,18 +336,17 @@ class Session:
 
     def hold(self, data: bytes) -> None:
         """Keep ``data`` until the transport can take it; too much of it ends the session."""
-        if self.closed:
+        if self.closed or self._overflowed:
             return
         if self._backlog is None:
             self._backlog = []
         self._backlog.append(data)
         self._backlog_size += len(data)
         if self._backlog_size > self.server.options.max_send_buffer:
-            self._backlog = None
-            self._backlog_size = 0
+            self.take_backlog()
+            self._overflowed = True
             self.server.counters.slow_closes += 1
             # Not now: this may be the middle of somebody's emit.
-            self.stream = None
             asyncio.get_running_loop().call_soon(
                 self.close, SEND_BUFFER_FULL, frames.TRY_AGAIN_LATER, "cannot keep up", False
             )
@@ -378,7 +376,7 @@ class Session:
 
     def write_resumed(self) -> None:
         """The WebSocket's buffer has room again."""
-        if self.closed or self.ws is None or self.polling is not None:
+        if self.closed or self._overflowed or self.ws is None or self.polling is not None:
             return
         self.stream = self.ws.transport
         backlog = self.take_backlog()

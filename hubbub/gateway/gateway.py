@@ -134,7 +134,12 @@ class Gateway:
 
     async def close(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109
         """Close everything now; call it before uvicorn's own shutdown."""
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + timeout
         await self.drain(0.0, timeout)
+        if self._tasks:
+            # Disconnect handlers may have something left to do.
+            await asyncio.wait(self._tasks, timeout=max(0.0, give_up - loop.time()))
         for task in list(self._tasks):
             task.cancel()
 

@@ -204,7 +204,8 @@ class PollingApp:
 
     def _open(self, request: Request, headers: dict[str, str]) -> bytes:
         polling = PollingTransport()
-        session = self._server.open(request, headers, None, polling)
+        address = self._server.options.client_address(request.peer, headers)
+        session = self._server.open(request, address, None, polling)
         polling.bind(session)
         return encode_payload([self._server.outbox.take(session)])
 

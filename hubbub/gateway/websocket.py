@@ -8,6 +8,7 @@ request head, and from there on the transport is ours. One object per socket, no
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ from .engine import PONG_PROBE, SHUTTING_DOWN, EngineServer, Session
 from .errors import FrameError
 from .frames import FIN, encode_close, encode_frame, read_frame
 from .handshake import Refusal, Request, check_upgrade, encode_refusal
+
+logger = logging.getLogger("hubbub.gateway")
 
 HIGH_WATER = 65536  # bytes in the transport's buffer before it is spared
 LOW_WATER = 16384
@@ -126,11 +129,12 @@ class WebSocketProtocol(asyncio.Protocol):
         headers = request.headers
         answer = check_upgrade(request, headers)
         headers, session = server.admit(request, "websocket")
+        address = server.options.client_address(request.peer, headers)
         self._server = server
         self.transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self.transport.write(answer)
         if session is None:
-            self._session = server.open(request, headers, self, None)
+            self._session = server.open(request, address, self, None)
         elif session.polling is None or session.closed or session.polling.probe is not None:
             self.close(frames.POLICY_VIOLATION, "the session has been upgraded")
         else:
@@ -150,11 +154,17 @@ class WebSocketProtocol(asyncio.Protocol):
             try:
                 self._shake_hands(data)
             except Refusal as refusal:
-                self._state = _BROKEN
-                self.transport.write(encode_refusal(refusal))
-                self.transport.close()
+                self._refuse(refusal)
+            except Exception:
+                logger.exception("a WebSocket handshake failed")
+                self._refuse(Refusal(500, "Internal error"))
             return
         self._parse(data)
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._state = _BROKEN
+        self.transport.write(encode_refusal(refusal))
+        self.transport.close()
 
     def eof_received(self) -> None:
         """The peer is done; the transport closes itself."""
@@ -289,7 +299,9 @@ class WebSocketProtocol(asyncio.Protocol):
         self._message = None
         self._session = None
         self._write_close(code, reason, chunks)
-        self.resume_reading()
+        if self._paused:
+            # The peer's close frame must be read. Not now: this may be the middle of a message.
+            asyncio.get_running_loop().call_soon(self.resume_reading)
 
     def _write_close(self, code: int, reason: str, chunks: Iterable[bytes]) -> None:
         assert self._server is not None
