@@ -109,7 +109,7 @@ export function Composer({ room, where, root }: Props) {
       data-composer={where}
     >
       <Completions completion={completion} />
-      <div className="rounded-xl bg-field shadow-[inset_0_0_0_1px_var(--line-strong)] focus-within:shadow-[inset_0_0_0_1px_var(--accent),0_0_0_1px_var(--accent)]">
+      <div className="rounded-xl bg-field shadow-[inset_0_0_0_1px_var(--line-strong)] focus-within:shadow-[inset_0_0_0_1px_var(--accent),0_0_0_2px_var(--accent-soft)]">
         {replying && !root && <ReplyChip room={room.id} message={replying} onDrop={() => replyIn(where, undefined)} />}
         <div className="flex items-end gap-0.5 p-1.5">
           <textarea
@@ -147,7 +147,7 @@ export function Composer({ room, where, root }: Props) {
         </div>
       </div>
       <div className="flex h-6 items-center justify-between gap-4 px-2 text-xs text-ink-3">
-        <TypingNotice room={room.id} />
+        {root ? <span /> : <TypingNotice room={room.id} />}
         {!touch && text !== "" && (
           <span className="shrink-0 max-lg:hidden">
             {enterSends ? "Enter sends, Shift Enter breaks the line" : "Ctrl or ⌘ Enter sends"}

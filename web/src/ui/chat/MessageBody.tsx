@@ -5,6 +5,13 @@ import { isJumbo, useRich } from "../lib/rich";
 import { fullTime } from "../lib/time";
 import { useStore } from "../store";
 
+const MARK = '<span class="edited">edited</span>';
+
+/** The mark at the end of the last line, or under what has no line. */
+function withMark(html: string): string {
+  return /<\/p>\s*$/.test(html) ? html.replace(/<\/p>\s*$/, ` ${MARK}</p>`) : `${html}${MARK}`;
+}
+
 /** A message's text: rendered and sanitised, or as typed while the renderer is on its way. */
 export function MessageBody({ message }: { message: TimelineMessage }) {
   const names = useStore(useShallow((state) => message.mentions.map((id) => state.people[id]?.name ?? "")));
@@ -22,17 +29,11 @@ export function MessageBody({ message }: { message: TimelineMessage }) {
   const jumbo = isJumbo(message.body) ? "jumbo" : "";
   if (html === null) return <div className={`message-body plain ${jumbo} ${faint}`}>{message.body}</div>;
   return (
-    <>
-      <div
-        className={`message-body ${jumbo} ${faint}`}
-        // biome-ignore lint/security/noDangerouslySetInnerHtml: renderMarkdown sanitises; it is the only source of this
-        dangerouslySetInnerHTML={{ __html: html }}
-      />
-      {message.edited_at && (
-        <span className="text-xs text-ink-3" title={fullTime(message.edited_at)}>
-          edited
-        </span>
-      )}
-    </>
+    <div
+      className={`message-body ${jumbo} ${faint}`}
+      title={message.edited_at ? `Edited ${fullTime(message.edited_at)}` : undefined}
+      // biome-ignore lint/security/noDangerouslySetInnerHtml: renderMarkdown sanitises; it is the only source of this
+      dangerouslySetInnerHTML={{ __html: message.edited_at ? withMark(html) : html }}
+    />
   );
 }

@@ -22,7 +22,7 @@ export function RoomHeader({ room }: { room: RoomView }) {
   const subtitle = useSubtitle(room);
   const toggle = (name: "members" | "details") => setPanel(panel?.name === name ? null : { name });
   return (
-    <header className="flex h-14 shrink-0 items-center gap-2 border-b border-line pr-3 pl-4 max-md:pl-1">
+    <header className="flex h-14 shrink-0 items-center gap-2 border-b border-line pr-4 pl-6 max-md:pr-2 max-md:pl-1">
       {phone && (
         <Link
           href="/"
@@ -103,9 +103,9 @@ function MembersButton({ room, pressed, onClick }: { room: RoomView; pressed: bo
       onClick={onClick}
       className="flex h-8 shrink-0 items-center gap-2 rounded-md px-1.5 text-sm text-ink-2 tabular-nums hover:bg-hover aria-pressed:bg-accent-soft aria-pressed:text-accent-ink coarse:h-10"
     >
-      <span className="flex -space-x-1.5 max-sm:hidden">
+      <span className="flex gap-1 max-sm:hidden">
         {shown.map((user, index) => (
-          <span key={user?.id ?? index} className="rounded-md ring-2 ring-canvas">
+          <span key={user?.id ?? index}>
             <Avatar user={user} size="sm" />
           </span>
         ))}

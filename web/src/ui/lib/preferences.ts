@@ -8,10 +8,12 @@ interface Preferences {
   /** Whether Enter sends; otherwise Ctrl or Cmd+Enter does. */
   enterSends: boolean;
   lastRoom: string | null;
+  /** The offer of the sample workspace was declined. */
+  sampleDeclined: boolean;
 }
 
 const STORED = "hubbub.preferences";
-const DEFAULTS: Preferences = { theme: "system", enterSends: true, lastRoom: null };
+const DEFAULTS: Preferences = { theme: "system", enterSends: true, lastRoom: null, sampleDeclined: false };
 
 function read(): Preferences {
   try {

@@ -126,7 +126,9 @@ export default function Palette({ room }: { room?: Id }) {
                       >
                         <span className="flex w-6 shrink-0 items-center justify-center text-ink-2">{result.sign}</span>
                         <span className="min-w-0 grow">
-                          <span className={result.body ? "line-clamp-2" : "block truncate"}>{result.label}</span>
+                          <span className={result.body ? "line-clamp-2" : "block truncate"}>
+                            {result.found ? <Found text={result.label} words={result.found} /> : result.label}
+                          </span>
                           {result.body && <span className="block truncate text-sm text-ink-3">{result.body}</span>}
                         </span>
                         {result.detail && <span className="shrink-0 text-sm text-ink-3">{result.detail}</span>}
@@ -143,6 +145,19 @@ export default function Palette({ room }: { room?: Id }) {
         </Dialog.Viewport>
       </Dialog.Portal>
     </Dialog.Root>
+  );
+}
+
+/** The text with the words that were searched for in bold. */
+function Found({ text, words }: { text: string; words: string }) {
+  const pattern = words
+    .split(/\s+/)
+    .filter(Boolean)
+    .map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+    .join("|");
+  return text.split(new RegExp(`(${pattern})`, "i")).map((part, index) =>
+    // biome-ignore lint/suspicious/noArrayIndexKey: the parts have no other identity
+    index % 2 === 1 ? <b key={index}>{part}</b> : part,
   );
 }
 

@@ -33,6 +33,8 @@ export interface Result {
   id: string;
   sign: ReactNode;
   label: string;
+  /** Words to make bold in the label. */
+  found?: string;
   body?: string;
   detail?: string;
   run: () => void;
@@ -218,6 +220,7 @@ function useMessages(query: string, scope: Id | undefined): { messages: Result[]
       id: message.id,
       sign: <Avatar user={author} size="sm" />,
       label: around(message.body, settled),
+      found: settled,
       body: scope ? personName(author) : `${personName(author)} in ${place}`,
       detail: briefTime(message.created_at),
       run: () => navigate(messagePath(message.room, message.seq)),

@@ -1,21 +1,21 @@
 import { Hash, type LucideIcon, MessageSquarePlus, Sparkles, UserPlus } from "lucide-react";
-import { useState } from "react";
-import { Redirect } from "wouter";
+import { type ReactNode, useState } from "react";
+import { Link, Redirect } from "wouter";
 import { usePreferences } from "../lib/preferences";
 import { isInside, roomPath, useConversations } from "../lib/rooms";
 import { Button } from "../parts/Button";
 import { Empty } from "../parts/Empty";
 import { attempt, openOverlay } from "../state";
 import { actions, useStore } from "../store";
+import { useAlone } from "./Sample";
 
 /** The address without a room: the room one was in, or what to do first. */
 export function Home() {
   const { rooms, direct } = useConversations();
   const last = usePreferences((preferences) => preferences.lastRoom);
   const inside = useStore(isInside);
-  const alone = useStore((state) => state.me?.role === "owner" && Object.keys(state.people).length <= 1);
-  const sample = useStore((state) => state.workspace?.sample === true);
-  if (alone && !sample) return <Welcome />;
+  const alone = useAlone();
+  if (alone) return <Welcome />;
   const all = [...rooms, ...direct];
   const target = all.find((room) => room.id === last) ?? all[0];
   if (target) return <Redirect to={roomPath(target.id)} replace />;
@@ -73,12 +73,12 @@ function Welcome() {
         </Step>
       </ul>
       {rooms[0] && (
-        <a
+        <Link
           className="mt-6 inline-block text-sm font-medium text-accent-ink underline underline-offset-3"
           href={roomPath(rooms[0].id)}
         >
           Go to {rooms[0].name}
-        </a>
+        </Link>
       )}
     </main>
   );
@@ -93,7 +93,7 @@ function Step({
   icon: LucideIcon;
   title: string;
   text: string;
-  children: React.ReactNode;
+  children: ReactNode;
 }) {
   return (
     <li className="flex flex-wrap items-center gap-x-4 gap-y-2 py-4">

@@ -1,29 +1,63 @@
 import { Sparkles } from "lucide-react";
 import { useState } from "react";
+import { prefer, usePreferences } from "../lib/preferences";
 import { isAdmin } from "../lib/rooms";
 import { Button } from "../parts/Button";
 import { ICON } from "../parts/icon";
 import { attempt } from "../state";
 import { actions, useStore } from "../store";
 
-/** Marks the sample workspace for as long as it is there, and removes it in one click. */
+/** True for an owner who has nobody to talk to yet. */
+export function useAlone(): boolean {
+  return useStore(
+    (state) => state.me?.role === "owner" && Object.keys(state.people).length <= 1 && state.workspace?.sample !== true,
+  );
+}
+
+/** Offers the sample workspace to whoever is alone, and marks and removes it in one click once it is there. */
 export function SampleStrip() {
   const sample = useStore((state) => state.workspace?.sample === true);
   const admin = useStore(isAdmin);
+  const alone = useAlone();
+  const declined = usePreferences((preferences) => preferences.sampleDeclined);
   const [busy, setBusy] = useState(false);
-  if (!sample || !admin) return null;
-  const remove = async () => {
+  const run = async (verb: () => Promise<void>, done?: string) => {
     setBusy(true);
-    await attempt(actions.removeSample, "The sample is gone.");
+    await attempt(verb, done);
     setBusy(false);
   };
+  if (sample && admin) {
+    return (
+      <div className="flex shrink-0 items-center gap-2 border-t border-line px-4 py-2 text-sm text-ink-2">
+        <Sparkles {...ICON} className="shrink-0 text-accent-ink" />
+        <span className="min-w-0 grow">Sample people and rooms</span>
+        <Button
+          small
+          look="quiet"
+          busy={busy}
+          onClick={() => run(actions.removeSample, "The sample is gone.")}
+          aria-label="Remove the sample workspace"
+        >
+          Remove
+        </Button>
+      </div>
+    );
+  }
+  if (!alone || declined) return null;
   return (
-    <div className="flex shrink-0 items-center gap-2 border-t border-line px-4 py-2 text-sm text-ink-2">
-      <Sparkles {...ICON} className="shrink-0 text-accent-ink" />
-      <span className="min-w-0 grow">Sample people and rooms</span>
-      <Button small look="quiet" busy={busy} onClick={remove} aria-label="Remove the sample workspace">
-        Remove
-      </Button>
+    <div className="shrink-0 border-t border-line px-4 py-3 text-sm text-ink-2">
+      <p className="flex items-start gap-2">
+        <Sparkles {...ICON} className="mt-px shrink-0 text-accent-ink" />
+        Look around with sample people, rooms and messages. One click removes them.
+      </p>
+      <div className="mt-2 ml-6.5 flex gap-2">
+        <Button small busy={busy} onClick={() => run(actions.addSample)}>
+          Add the sample
+        </Button>
+        <Button small look="quiet" onClick={() => prefer({ sampleDeclined: true })}>
+          Not now
+        </Button>
+      </div>
     </div>
   );
 }

@@ -5,6 +5,7 @@ import type { RoomView } from "../../core/wire";
 import { matches, othersOf, roomTitle } from "../lib/names";
 import { isInside, roomPath, useConversations, useOpenRoom, useRoomTitle } from "../lib/rooms";
 import { Avatar } from "../parts/Avatar";
+import { Button } from "../parts/Button";
 import { IconButton } from "../parts/IconButton";
 import { ICON } from "../parts/icon";
 import { openOverlay } from "../state";
@@ -71,7 +72,20 @@ export function Sidebar() {
           {rooms.map((room) => (
             <RoomLink key={room.id} room={room} />
           ))}
-          {rooms.length === 0 && <Hint>{filtering ? "No room has this name." : "No rooms yet."}</Hint>}
+          {rooms.length === 0 && (
+            <Hint>
+              {filtering
+                ? "No room has this name."
+                : inside
+                  ? "Rooms are where the talking happens."
+                  : "Nobody has added you to a room yet."}
+              {!filtering && inside && (
+                <Button small className="mt-2" onClick={() => openOverlay({ name: "new-room" })}>
+                  Create a room
+                </Button>
+              )}
+            </Hint>
+          )}
         </Section>
         {(inside || direct.length > 0) && (
           <Section
@@ -90,7 +104,9 @@ export function Sidebar() {
             {direct.map((room) => (
               <RoomLink key={room.id} room={room} />
             ))}
-            {direct.length === 0 && <Hint>{filtering ? "Nobody has this name." : "No direct conversations yet."}</Hint>}
+            {direct.length === 0 && (
+              <Hint>{filtering ? "Nobody has this name." : "Write to somebody with the plus above."}</Hint>
+            )}
           </Section>
         )}
       </nav>
@@ -112,7 +128,7 @@ function Section({ title, tools, children }: { title: string; tools: ReactNode; 
 }
 
 function Hint({ children }: { children: ReactNode }) {
-  return <p className="px-2 py-1 text-sm text-ink-3">{children}</p>;
+  return <div className="flex flex-col items-start px-2 py-1 text-sm text-ink-3">{children}</div>;
 }
 
 const RoomLink = memo(function RoomLink({ room }: { room: RoomView }) {
