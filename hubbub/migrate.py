@@ -2,15 +2,15 @@
 
 import logging
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from hubbub.kernel.database import Database
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 logger = logging.getLogger("hubbub.migrate")
 
@@ -22,21 +22,27 @@ class SchemaError(Exception):
     """The schema cannot be used by this version; the message says why and what to do."""
 
 
-def alembic_config(connection: Connection | None = None) -> Config:
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def alembic_config(connection: Connection | None = None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option(
-        "script_location", str(Path(__file__).parent / "migrations").replace("%", "%%")
-    )
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 
 
 def current_version(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def newest_version() -> str | None:
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
+def newest_version() -> str:
+    """The last version's number, from the names of its module: `v0001_first.py`."""
+    return max(path.name[1:5] for path in (SCRIPTS / "versions").glob("v*.py"))
 
 
 def migrate(database: Database, revision: str = "head") -> tuple[str | None, str | None]:
@@ -45,6 +51,15 @@ def migrate(database: Database, revision: str = "head") -> tuple[str | None, str
     SQLite's writing transaction and PostgreSQL's advisory lock make a second process wait for the first. Raises
     SchemaError when the database was made by a newer version of Hubbub.
     """
+    if revision == "head":
+        # The usual case at every start, without loading the machinery.
+        with database.reading() as connection:
+            current = current_version(connection)
+        if current == newest_version():
+            return current, current
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
     with database.writing() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))
@@ -65,7 +80,7 @@ def migrate(database: Database, revision: str = "head") -> tuple[str | None, str
     return before, after
 
 
-def is_older(scripts: ScriptDirectory, revision: str, current: str | None) -> bool:
+def is_older(scripts: "ScriptDirectory", revision: str, current: str | None) -> bool:
     if revision == "base":
         return current is not None
     if revision == "head" or current is None or revision == current:

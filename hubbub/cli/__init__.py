@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubbub import __version__
@@ -26,9 +24,6 @@ from hubbub.settings import (
 
 T = TypeVar("T")
 
-out = Console()
-err = Console(stderr=True)
-
 
 class Hubbub(click.Group):
     """Turns the errors we foresee into one sentence on standard error and exit code 1."""
@@ -37,13 +32,17 @@ class Hubbub(click.Group):
         try:
             return super().invoke(ctx)
         except (SettingsError, DatabaseUrlError, SchemaError, ServeError) as error:
-            err.print(str(error), style="red", highlight=False, markup=False)
+            complain(str(error))
         except Problem as problem:
-            err.print(problem.detail, style="red", highlight=False, markup=False)
+            complain(problem.detail)
         except SQLAlchemyError as error:
             cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            err.print(f"The database cannot be used: {cause}", style="red", markup=False)
+            complain(f"The database cannot be used: {cause}")
         sys.exit(1)
+
+
+def complain(sentence: str) -> None:
+    click.secho(sentence, fg="red", err=True)
 
 
 class ServeError(click.ClickException):
@@ -89,21 +88,24 @@ def migrate_schema(data_dir: Path | None, revision: str) -> None:
     finally:
         database.close()
     if before == after:
-        out.print(f"The schema is at {after} already.", highlight=False)
+        click.echo(f"The schema is at {after} already.")
     else:
-        out.print(f"The schema went from {before or 'nothing'} to {after}.", highlight=False)
+        click.echo(f"The schema went from {before or 'nothing'} to {after}.")
 
 
 @main.command(name="settings")
 @DATA_DIR
 def show_settings(data_dir: Path | None) -> None:
     """Print the settings in force, with secrets redacted."""
+    from rich.console import Console
+    from rich.table import Table
+
     settings = load_settings(data_dir=data_dir)
     table = Table("variable", "value", "what it is", box=None, pad_edge=False)
     for name, field in Settings.model_fields.items():
         value = redact(name, getattr(settings, name))
         table.add_row(name.upper(), value, field.description or "")
-    out.print(table, highlight=False, markup=False)
+    Console().print(table, highlight=False, markup=False)
 
 
 def redact(name: str, value: Any) -> str:
@@ -140,7 +142,7 @@ def add_user(email: str, name: str, role: str, password: str, data_dir: Path | N
         return await add_account(kernel, name=name, email=email, password=password, role=role)
 
     person = run_with_kernel(data_dir, work)
-    out.print(f"{person['name']} may sign in as {person['role']}.", highlight=False, markup=False)
+    click.echo(f"{person['name']} may sign in as {person['role']}.")
 
 
 @user.command(name="password")
@@ -155,7 +157,7 @@ def set_password(email: str, password: str, data_dir: Path | None) -> None:
         await reset_password(kernel, email=email, password=password)
 
     run_with_kernel(data_dir, work)
-    out.print("The password is set, and every session of the account has ended.")
+    click.echo("The password is set, and every session of the account has ended.")
 
 
 @main.group()
@@ -171,7 +173,7 @@ def add_sample(data_dir: Path | None) -> None:
     from hubbub.sample.service import add_sample
 
     run_with_kernel(data_dir, lambda kernel: kernel.write(add_sample, SYSTEM))
-    out.print("The sample workspace is there. `hubbub sample remove` takes it away.")
+    click.echo("The sample workspace is there. `hubbub sample remove` takes it away.")
 
 
 @sample.command(name="remove")
@@ -182,7 +184,7 @@ def remove_sample(data_dir: Path | None) -> None:
     from hubbub.sample.service import remove_sample
 
     run_with_kernel(data_dir, lambda kernel: kernel.write(remove_sample, SYSTEM))
-    out.print("The sample workspace is gone.")
+    click.echo("The sample workspace is gone.")
 
 
 def open_database(settings: Settings) -> Database:

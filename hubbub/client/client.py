@@ -166,16 +166,22 @@ class Client:
 
         Returns when the server has accepted it. Raises Refused when a stream is not one's to see.
         """
+        await self.connect()
         for stream, cursor in streams.items():
             self._cursors.last[stream] = cursor
-        await self.connect()
-        while any(stream in self._cursors.last for stream in streams):
+        wanted = dict(streams)
+        while wanted:
             try:
-                await self._send_follow(dict(streams))
-                return
+                refused = await self._send_follow(wanted)
             except SocketIOError:
-                await self._online.wait()
+                await self._until_online()
                 await asyncio.sleep(FIRST_WAIT)
+                # A reconnect in between has followed them already, from where they stand now.
+                wanted = {s: self._cursors.last[s] for s in wanted if s in self._cursors.last}
+            else:
+                for problem in refused.values():
+                    raise Refused(problem)
+                return
 
     async def connect(self) -> None:
         """Opens the socket and keeps it open; returns when it is connected. Raises ClientError."""
@@ -295,8 +301,8 @@ class Client:
             raise
         self.connects += 1
         cursors = dict(self._cursors.last)
-        if cursors:
-            await self._send_follow(cursors)
+        for stream in await self._send_follow(cursors) if cursors else ():
+            self._put(Reset(stream, 0, "withdrawn"))
         self._online.set()
         self._hold(self._keep_token(socket))
 
@@ -317,24 +323,27 @@ class Client:
                 async with asyncio.timeout(2):
                     await socket.disconnect()
 
-    async def _send_follow(self, cursors: dict[str, int | None]) -> None:
+    async def _send_follow(self, cursors: dict[str, int | None]) -> dict[str, Any]:
+        """Follows on the present socket; answers the problems of the streams that were refused."""
         socket = self._socket
         if socket is None:
             raise SocketConnectionError("not connected")
         ack = await socket.call("follow", {"streams": cursors}, timeout=ACK_SECONDS)
         if not ack.get("ok"):
             raise Refused(ack.get("error", {}))
+        refused = {}
         for stream, state in ack["streams"].items():
             if "error" in state:
                 self._cursors.last.pop(stream, None)
-                raise Refused(state["error"])
-            if state.get("reset"):
+                refused[stream] = state["error"]
+            elif state.get("reset"):
                 self._on_reset({"stream": stream, "head": state["head"], "reason": "too_old"})
                 await socket.call(
                     "follow", {"streams": {stream: state["head"]}}, timeout=ACK_SECONDS
                 )
             elif self._cursors.last.get(stream) is None:
                 self._cursors.last[stream] = state["cutoff"]
+        return refused
 
     def _put(self, item: Entry | Reset) -> None:
         try:

@@ -39,7 +39,13 @@ def configure_logging(level: str, *, json: bool, directory: Path | None, node: s
                 structlog.processors.JSONRenderer(),
             ]
         else:
-            last.append(structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty()))
+            last.append(
+                structlog.dev.ConsoleRenderer(
+                    colors=sys.stdout.isatty(),
+                    # The fancier formatters print local variables, secrets among them.
+                    exception_formatter=structlog.dev.plain_traceback,
+                )
+            )
         return structlog.stdlib.ProcessorFormatter(foreign_pre_chain=SHARED, processors=last)
 
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stdout)]

@@ -21,10 +21,10 @@ class SampleRoom:
 
 
 PEOPLE = {
-    "ada": ("Ada Moreau (sample)", "Design", "member"),
-    "ben": ("Ben Okafor (sample)", "Engineering", "member"),
-    "chi": ("Chiara Lind (sample)", "Project lead", "member"),
-    "dee": ("Dee Park (sample)", "Nordlicht Coffee", "client"),
+    "ada": ("Ada Moreau", "Sample: design", "member"),
+    "ben": ("Ben Okafor", "Sample: engineering", "member"),
+    "chi": ("Chiara Lind", "Sample: project lead", "member"),
+    "dee": ("Dee Park", "Sample: Nordlicht Coffee", "client"),
 }
 
 ROOMS = (
@@ -61,7 +61,7 @@ ROOMS = (
                 answers=4,
                 reactions={"🎉": ("chi",)},
             ),
-            Line("chi", "@Dee Park (sample) could you send us the photographs by Thursday?"),
+            Line("chi", "@Dee Park could you send us the photographs by Thursday?"),
             Line("dee", "Thursday works. I will bring the new cups, too."),
         ),
     ),

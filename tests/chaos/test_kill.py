@@ -101,9 +101,7 @@ async def test_nothing_is_lost_doubled_or_reordered(server: ServerProcess) -> No
     print(f"HUBBUB_CHAOS_SEED={SEED}")
     chance = random.Random(SEED)
     witnesses, rooms = await gather_people(server)
-    await asyncio.gather(
-        *(witness.client.follow(dict.fromkeys(rooms, 0)) for witness in witnesses)
-    )
+    await asyncio.gather(*(witness.client.follow(dict.fromkeys(rooms, 0)) for witness in witnesses))
     watching = [asyncio.create_task(witness.watch()) for witness in witnesses]
     stop = asyncio.Event()
     talking = [

@@ -80,9 +80,7 @@ async def test_direct_rooms_are_found_again(workspace: Workspace) -> None:
     path = f"/api/rooms/{first['id']}"
     await workspace.mia.call("DELETE", path, status=403)
     await workspace.mia.call("PATCH", path, {"name": "Ours"}, status=403)
-    await workspace.mia.call(
-        "POST", f"{path}/members", {"user": workspace.owner.id}, status=403
-    )
+    await workspace.mia.call("POST", f"{path}/members", {"user": workspace.owner.id}, status=403)
     await workspace.mia.call("POST", "/api/rooms", {"kind": "direct"}, status=422)
     await workspace.guest.call("POST", "/api/rooms", body, status=403)
     await workspace.client.call("POST", "/api/rooms", body, status=422)
