@@ -1,5 +1,6 @@
 """What every HTTP answer has in common: request id, problem documents, security headers, size limit."""
 
+import contextlib
 import logging
 import re
 import secrets
@@ -201,18 +202,22 @@ class Edge:
         started = time.perf_counter()
         status = 500
         received = 0
+        oversized = refusing = False
 
         async def limited_receive() -> Message:
-            nonlocal received
+            nonlocal received, oversized
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
                 if received > self._max_body:
-                    raise TooLarge(f"The body is larger than {self._max_body} bytes.")
+                    oversized = True
+                    raise self._too_large()
             return message
 
         async def decorated_send(message: Message) -> None:
             nonlocal status
+            if oversized and not refusing:
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 left = state.get("rate_limit")
@@ -231,15 +236,30 @@ class Edge:
         try:
             if self._preflight(scope, headers, origin):
                 await Response(status_code=204)(scope, receive, decorated_send)
-            elif int(headers.get(b"content-length", b"0") or b"0") > self._max_body:
-                problem = TooLarge(f"The body is larger than {self._max_body} bytes.")
+            elif (problem := self._refuse_length(headers)) is not None:
                 await problem_response(problem, identifier)(scope, receive, decorated_send)
             else:
-                await self._app(scope, limited_receive, decorated_send)
+                with contextlib.suppress(TooLarge):
+                    await self._app(scope, limited_receive, decorated_send)
+                if oversized:
+                    # Whatever the application made of its unreadable body, this is the reason.
+                    refusing = True
+                    answer = problem_response(self._too_large(), identifier)
+                    await answer(scope, receive, decorated_send)
         finally:
             route = scope.get("route")
             pattern = getattr(route, "path", "") or "other"
             self._observe(scope["method"], pattern, status, time.perf_counter() - started)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body is larger than {self._max_body} bytes.")
+
+    def _refuse_length(self, headers: dict[bytes, bytes]) -> Problem | None:
+        """What is wrong with the announced length of the body, if anything."""
+        announced = headers.get(b"content-length", b"0")
+        if not announced.isdigit():
+            return Malformed("Content-Length is not a number.")
+        return self._too_large() if int(announced) > self._max_body else None
 
     def _preflight(self, scope: Scope, headers: dict[bytes, bytes], origin: str) -> bool:
         return (

@@ -52,7 +52,9 @@ class Person:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         if key is not None:
             headers["Idempotency-Key"] = key
-        return await self.http.request(method, path, json=body, params=query or None, headers=headers)
+        return await self.http.request(
+            method, path, json=body, params=query or None, headers=headers
+        )
 
     async def call(
         self,
