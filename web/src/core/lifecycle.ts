@@ -39,10 +39,13 @@ export class Lifecycle {
 
   /** Forgets the person here; outbox and drafts stay in the browser for when they are back. */
   async leave(): Promise<void> {
-    this.turn += 1;
+    const turn = ++this.turn;
     this.stop();
-    this.core.store.setState({ ...START, phase: "signed-out", setup: this.core.state.setup }, true);
-    await this.loadSetup(this.turn);
+    const { setup, phase } = this.core.state;
+    // Somebody was here, so there is a workspace, whatever was so when the page was loaded.
+    if (phase === "signed-in") this.signedOut(setup && { ...setup, first_run: false });
+    const fresh = await this.insist(turn, () => this.core.api.anonymous<Setup>("GET", "/api/setup"));
+    if (turn === this.turn) this.signedOut(fresh ?? setup);
   }
 
   listen(page: Window): void {
@@ -108,9 +111,8 @@ export class Lifecycle {
     core.live.stop();
   }
 
-  private async loadSetup(turn: number): Promise<void> {
-    const setup = await this.insist(turn, () => this.core.api.anonymous<Setup>("GET", "/api/setup"));
-    if (setup && turn === this.turn) this.core.update((state) => ({ ...state, setup }));
+  private signedOut(setup: Setup | null): void {
+    this.core.store.setState({ ...START, phase: "signed-out", setup }, true);
   }
 
   /** Tries until the server answers; null when it refuses. */

@@ -247,6 +247,34 @@ describe("what the log brings", () => {
   });
 });
 
+describe("signing out", () => {
+  it("forgets what was on the screen, and keeps outbox and drafts for when the person is back", async () => {
+    const server = new FakeServer();
+    server.post("ann", "m1");
+    const client = await page(server);
+    await client.actions.openRoom(ROOM);
+    server.socket.onConnect = () => {
+      throw new Error("unreachable");
+    };
+    server.socket.drop();
+    client.actions.post(ROOM, "unsent");
+    client.actions.setDraft(ROOM, "unfinished");
+    await vi.waitFor(async () => expect(await client.core.environment.outbox.all("me")).toHaveLength(1));
+    await client.actions.signOut();
+    expect(client.useStore.getState()).toMatchObject({
+      phase: "signed-out",
+      me: null,
+      rooms: {},
+      timelines: {},
+      drafts: {},
+    });
+    await client.actions.signIn({ email: "me@example.com", password: "secret" });
+    await client.actions.openRoom(ROOM);
+    await vi.waitFor(() => expect(shown(client)).toEqual(["m1 (sent)", "unsent (sent)"]));
+    expect(client.useStore.getState().drafts).toEqual({ [ROOM]: "unfinished" });
+  });
+});
+
 describe("drafts", () => {
   it("survive a reload, per place and person", async () => {
     const server = new FakeServer();
