@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, select
+from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, String, Table, select
 
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.database import Id, metadata
@@ -112,9 +112,11 @@ def command(
     return wrap
 
 
-def find_reply(tx: Transaction, request: Request) -> Outcome | None:
+def find_reply(
+    connection: Connection, request: Request, unseal: Callable[[bytes], bytes]
+) -> Outcome | None:
     """The first answer to this actor, operation and key. Raises Conflict when the input differs."""
-    row = tx.connection.execute(
+    row = connection.execute(
         select(replies.c.fingerprint, replies.c.status, replies.c.seq, replies.c.body).where(
             replies.c.actor == request.caller.id,
             replies.c.operation == request.command.name,
@@ -125,7 +127,7 @@ def find_reply(tx: Transaction, request: Request) -> Outcome | None:
         return None
     if row.fingerprint != request.fingerprint:
         raise Conflict("This Idempotency-Key was used before with other input.")
-    body = tx.unseal(row.body) if request.command.seal else row.body
+    body = unseal(row.body) if request.command.seal else row.body
     return Outcome(body, row.status or None, row.seq, replayed=True)
 
 
@@ -150,7 +152,7 @@ def keep_reply(tx: Transaction, request: Request, outcome: Outcome) -> None:
 def run_single(tx: Transaction, request: Request) -> Outcome:
     """Runs one command, or answers its key's first answer again."""
     if request.key is not None:
-        found = find_reply(tx, request)
+        found = find_reply(tx.connection, request, tx.unseal)
         if found is not None:
             return found
         tx.key = request.key

@@ -10,7 +10,7 @@ from hubbub.kernel import log
 from hubbub.kernel.bus import Bus, LocalBus, Signal
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.clock import Clock, system_clock
-from hubbub.kernel.commands import Command, Outcome, Request, replies
+from hubbub.kernel.commands import Command, Outcome, Request, find_reply, replies
 from hubbub.kernel.committer import Committer, audit_row
 from hubbub.kernel.database import Database
 from hubbub.kernel.errors import Invalid
@@ -52,6 +52,7 @@ class Kernel:
         self.database = Database(settings.database, readers=settings.database_pool)
         self.bus: Bus = bus or LocalBus()
         seal = Seal(secrets)
+        self._unseal = seal.unseal
         self.committer = Committer(self.database, clock, self._publish, seal.seal, seal.unseal)
         self.limits = Limits(
             limit_table(settings.login_attempts, settings.anonymous_calls),
@@ -89,6 +90,19 @@ class Kernel:
         """Queues a command and answers at once with the future of its outcome. Raises Problem."""
         check_key(key)
         return self.committer.submit(Request(command, caller, arguments, key))
+
+    async def find_reply(
+        self, command: Command, caller: Caller, key: str | None, arguments: dict[str, Any]
+    ) -> Outcome | None:
+        """The first answer to this key, for a command whose caller must prove more before it is submitted.
+
+        Raises Conflict when the input differs, Invalid when the key is malformed.
+        """
+        check_key(key)
+        if key is None:
+            return None
+        request = Request(command, caller, arguments, key)
+        return await self.read(lambda connection: find_reply(connection, request, self._unseal))
 
     async def write(
         self, command: Command, caller: Caller, *, key: str | None = None, **arguments: Any

@@ -80,7 +80,8 @@ class Limits:
             allowed = await self._limiter.hit(item, key)
             window = await self._limiter.get_window_stats(item, key)
             if not allowed:
-                wait = max(1.0, window.reset_time - self._clock() / 1000)
+                # The store's clock may differ from ours; nobody waits longer than the window.
+                wait = min(max(1.0, window.reset_time - self._clock() / 1000), limit.seconds)
                 raise TooMany(limit.sentence, retry_after=wait)
             remaining = min(remaining, window.remaining)
         return limit.amount, remaining
