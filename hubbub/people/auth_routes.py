@@ -36,7 +36,7 @@ from hubbub.people.schemas import (
 )
 from hubbub.people.service import accounts, sessions, totp
 from hubbub.people.shapes import user_shape
-from hubbub.people.tokens import ACCESS_SECONDS, hash_token
+from hubbub.people.tokens import ACCESS_SECONDS, hash_token, next_refresh_token
 
 router = APIRouter(prefix="/api")
 
@@ -66,12 +66,16 @@ def signed_in(
     *,
     in_body: bool,
     status: int = 200,
+    at: int | None = None,
     replayed: bool = False,
 ) -> Response:
-    """{user, access_token, expires_in}; the refresh token goes into its cookie, or into the body if asked for."""
+    """{user, access_token, expires_in}; the refresh token goes into its cookie, or into the body if asked for.
+
+    `at` (milliseconds, default now) is when the access token was issued: a replay gives the first one again.
+    """
     kernel = get_kernel(request)
     token = get_authenticator(kernel).tokens.issue(
-        user["id"], session, user["role"], kernel.clock()
+        user["id"], session, user["role"], kernel.clock() if at is None else at
     )
     document = {"user": user, "access_token": token, "expires_in": ACCESS_SECONDS}
     if in_body:
@@ -102,11 +106,12 @@ def begun(request: Request, outcome: Outcome, *, in_body: bool) -> Response:
         made["refresh_token"],
         in_body=in_body,
         status=201,
+        at=made["at"],
         replayed=outcome.replayed,
     )
 
 
-def check_origin(request: Request) -> None:
+async def check_origin(request: Request, action: str) -> None:
     """The refresh cookie is for our own pages. Raises Forbidden for a call from another site's page."""
     origin = request.headers.get("origin")
     if origin is None:
@@ -115,7 +120,9 @@ def check_origin(request: Request) -> None:
     if origin == settings.base_url or origin in settings.allowed_origins:
         return
     if urlsplit(origin).netloc != request.headers.get("host"):
-        raise Forbidden("This call came from a page of another site.")
+        detail = "This call came from a page of another site."
+        await get_kernel(request).record_denied(anonymous_caller(request), action, origin, detail)
+        raise Forbidden(detail)
 
 
 @router.get("/setup", dependencies=[Depends(limit_anonymous)])
@@ -134,7 +141,8 @@ async def setup(request: Request) -> Response:
 @router.post("/auth/signup", status_code=201)
 async def sign_up(request: Request, body: SignUp) -> Response:
     kernel = get_kernel(request)
-    await limit(request, "authenticate", f"{address_of(request)} {body.email}")
+    who = f"{address_of(request)} {body.email}"
+    await limit(request, "authenticate", who)
     await limit(request, "authenticate-address", address_of(request))
     check_password(body.password, body.name, body.email)
     outcome = await kernel.write(
@@ -144,6 +152,7 @@ async def sign_up(request: Request, body: SignUp) -> Response:
         name=body.name,
         email=body.email,
         proof=accounts.prove(kernel, body.password),
+        token_in_body=body.token_in_body,
         invite=body.invite,
         workspace=body.workspace,
         _open_to_all=kernel.settings.signup_open,
@@ -151,6 +160,7 @@ async def sign_up(request: Request, body: SignUp) -> Response:
         _password_hash=await passwords.hash(body.password),
         _user_agent=user_agent(request),
     )
+    await kernel.limits.forgive("authenticate", who)
     return begun(request, outcome, in_body=body.token_in_body)
 
 
@@ -164,6 +174,7 @@ async def join_as_guest(request: Request, body: NewGuest) -> Response:
         key=idempotency_key(request),
         invite=body.invite,
         name=body.name,
+        token_in_body=body.token_in_body,
         _idle_ms=guest_ms(kernel),
         _user_agent=user_agent(request),
     )
@@ -185,6 +196,14 @@ async def login(request: Request, body: SignIn) -> Response:
     if row.totp_confirmed:
         await check_second_factor(kernel, caller, row, body.totp)
     await kernel.limits.forgive("authenticate", who)
+    if passwords.outdated(row.password_hash):
+        await kernel.write(
+            accounts.rehash_password,
+            caller,
+            user=row.id,
+            _old_hash=row.password_hash,
+            _password_hash=await passwords.hash(body.password),
+        )
     outcome = await kernel.write(
         sessions.sign_in,
         Caller(row.id, row.role, "", caller.address),
@@ -218,25 +237,22 @@ async def check_second_factor(kernel: Kernel, caller: Caller, row: Any, code: st
 async def refresh(request: Request, body: Refresh | None = None) -> Response:
     kernel = get_kernel(request)
     await limit(request, "refresh", address_of(request))
-    check_origin(request)
+    await check_origin(request, "session.refresh")
     given = body.refresh_token if body else None
     token = given or request.cookies.get(COOKIE)
     if not token:
         raise Unauthenticated("Sign in first.")
-    caller = anonymous_caller(request)
     outcome = await kernel.write(
         sessions.rotate_token,
-        caller,
+        anonymous_caller(request),
         token_hash=hash_token(token),
         lives_ms=session_ms(kernel),
         guest_idle_ms=guest_ms(kernel),
+        _next_token=next_refresh_token(kernel.secrets[0], token),
     )
     made = orjson.loads(outcome.body)
     if "refused" in made:
-        if made["refused"] == "reused":
-            get_authenticator(kernel).forget(made["session"])
-            thief = Caller(made["user"], "", made["session"], caller.address)
-            await kernel.record_denied(thief, "session.refresh", made["session"], "token reused")
+        get_authenticator(kernel).forget(made.get("session", ""))
         raise Unauthenticated("The session has ended. Sign in again.")
     user = await kernel.read(accounts.read_user, Caller(made["user"], made["role"]), made["user"])
     in_body = bool(given) or bool(body and body.token_in_body)
@@ -247,12 +263,13 @@ async def refresh(request: Request, body: Refresh | None = None) -> Response:
 async def logout(request: Request, body: Refresh | None = None) -> Response:
     kernel = get_kernel(request)
     await limit(request, "refresh", address_of(request))
-    check_origin(request)
+    await check_origin(request, "session.sign_out")
     token = (body.refresh_token if body else None) or request.cookies.get(COOKIE)
     if token:
-        await kernel.write(
+        outcome = await kernel.write(
             sessions.sign_out, anonymous_caller(request), token_hash=hash_token(token)
         )
+        get_authenticator(kernel).forget(orjson.loads(outcome.body)["session"] or "")
     response = Response(status_code=204)
     response.delete_cookie(
         COOKIE, path=COOKIE_PATH, secure=kernel.settings.secure_cookies, httponly=True
@@ -281,15 +298,16 @@ async def end_session(request: Request, caller: CurrentCaller, session: Identifi
     return answer(outcome)
 
 
-async def require_password(request: Request, caller: Caller, password: str) -> None:
-    """Raises Forbidden unless it is the caller's password."""
+async def require_password(request: Request, caller: Caller, password: str, action: str) -> Any:
+    """The caller's row. Raises Forbidden unless it is their password."""
     kernel = get_kernel(request)
     await limit(request, "authenticate", f"{caller.address} {caller.id}")
-    stored = await kernel.read(accounts.read_password_hash, caller.id)
-    if not await passwords.verify(stored, password):
-        await kernel.record_denied(caller, "account.password", caller.id, "wrong password")
+    row = await kernel.read(accounts.read_credentials, caller.id)
+    if not await passwords.verify(row.password_hash, password):
+        await kernel.record_denied(caller, action, caller.id, "wrong password")
         raise Forbidden("The present password is wrong.")
     await kernel.limits.forgive("authenticate", f"{caller.address} {caller.id}")
+    return row
 
 
 @router.post("/auth/password", status_code=204)
@@ -297,15 +315,23 @@ async def change_password(request: Request, caller: CurrentCaller, body: NewPass
     kernel = get_kernel(request)
     if caller.role == "guest":
         raise Invalid("A guest has no password.")
-    await require_password(request, caller, body.current)
-    check_password(body.new)
+    key = idempotency_key(request)
+    arguments = {
+        "user": caller.id,
+        "keep": caller.session,
+        "proof": accounts.prove(kernel, body.current + "\0" + body.new),
+    }
+    # Once the change was made the present password is another one: a repeated key is answered before it is asked for.
+    kept = await kernel.find_reply(accounts.change_password, caller, key, arguments)
+    if kept is not None:
+        return answer(kept)
+    row = await require_password(request, caller, body.current, accounts.change_password.name)
+    check_password(body.new, row.name, row.email, field="new")
     outcome = await kernel.write(
         accounts.change_password,
         caller,
-        key=idempotency_key(request),
-        user=caller.id,
-        keep=caller.session,
-        proof=accounts.prove(kernel, body.new),
+        key=key,
+        **arguments,
         _password_hash=await passwords.hash(body.new),
     )
     return answer(outcome)
@@ -328,6 +354,6 @@ async def confirm_totp(request: Request, caller: CurrentCaller, body: TotpCode) 
 
 @router.delete("/auth/totp", status_code=204)
 async def stop_totp(request: Request, caller: CurrentCaller, body: PasswordOnly) -> Response:
-    await require_password(request, caller, body.password)
+    await require_password(request, caller, body.password, totp.stop_totp.name)
     outcome = await get_kernel(request).write(totp.stop_totp, caller, key=idempotency_key(request))
     return answer(outcome)

@@ -22,19 +22,22 @@ hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 @cache
 def common_passwords() -> frozenset[str]:
     text = files("hubbub.people").joinpath("common_passwords.txt").read_text()
-    return frozenset(text.split())
+    return frozenset(line for line in text.splitlines() if not line.startswith("# "))
 
 
-def check_password(password: str, *others: str) -> None:
-    """Raises Invalid when it is too short, too long, common, or one of the person's own words."""
+def check_password(password: str, *others: str | None, field: str = "password") -> None:
+    """Raises Invalid when it is too short, too long, common, or one of the person's own words.
+
+    `field` names the input it came in.
+    """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise Invalid.field("password", f"A password has {SHORTEST} to {LONGEST} characters.")
+        raise Invalid.field(field, f"A password has {SHORTEST} to {LONGEST} characters.")
     folded = password.casefold()
     stripped = folded.rstrip("0123456789!.?")
     if folded in common_passwords() or stripped in common_passwords() or len(set(folded)) < 4:
-        raise Invalid.field("password", "This password is among the first that are tried.")
+        raise Invalid.field(field, "This password is among the first that are tried.")
     if any(word and folded == word.casefold() for word in others):
-        raise Invalid.field("password", "The password must not be your name or address.")
+        raise Invalid.field(field, "The password must not be your name or address.")
 
 
 class Passwords:
@@ -57,6 +60,10 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         return str(await self._run(hasher.hash, password))
+
+    def outdated(self, stored: str) -> bool:
+        """Whether the hash was made with other parameters than those in force."""
+        return hasher.check_needs_rehash(stored)
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether it is the password. Takes as long when there is no such account (`stored` is None)."""

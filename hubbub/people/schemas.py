@@ -23,9 +23,12 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SignUp(Input):
+class NewAccount(Input):
     name: Name
     email: Email
+
+
+class SignUp(NewAccount):
     password: Password
     invite: Code | None = None
     workspace: Name | None = None

@@ -1,6 +1,8 @@
 """Access tokens: JWT (RFC 7519) signed with HS256, 15 minutes; and opaque refresh tokens."""
 
+import base64
 import hashlib
+import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +70,15 @@ def make_key(secret: str) -> OctKey:
 
 def new_refresh_token() -> str:
     return secrets.token_urlsafe(32)
+
+
+def next_refresh_token(secret: str, token: str) -> str:
+    """What `token` is exchanged for: always the same, so that asking twice gives one answer.
+
+    Unguessable to whoever lacks the signing secret, however many tokens they have seen.
+    """
+    digest = hmac.digest(secret.encode(), b"hubbub refresh\0" + token.encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def hash_token(token: str) -> str:

@@ -4,18 +4,21 @@ import hashlib
 import hmac
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import Connection, func, insert, select, update
 
 from hubbub.kernel import log
 from hubbub.kernel.caller import SYSTEM, Caller
 from hubbub.kernel.commands import Answer, command
-from hubbub.kernel.errors import Conflict, Forbidden, NotFound
+from hubbub.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from hubbub.kernel.ids import new_id
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.transaction import Transaction
 from hubbub.people.hooks import hooks
-from hubbub.people.models import users, workspaces
+from hubbub.people.models import sessions, users, workspaces
 from hubbub.people.passwords import check_password, passwords
+from hubbub.people.schemas import NewAccount
+from hubbub.people.service.announce import announce_user, find_workspace
 from hubbub.people.service.invitations import use_invitation
 from hubbub.people.service.sessions import begin_session, end_sessions
 from hubbub.people.shapes import user_shape
@@ -25,22 +28,6 @@ from hubbub.people.visibility import access_user
 def prove(kernel: Kernel, password: str) -> str:
     """Tells whether a repeated key came with the same password, without keeping it."""
     return hmac.new(kernel.secrets[0].encode(), password.encode(), hashlib.sha256).hexdigest()
-
-
-def find_workspace(connection: Connection) -> Any:
-    """The workspace's row, None before the first sign-up."""
-    return connection.execute(select(workspaces)).one_or_none()
-
-
-def announce_user(tx: Transaction, actor: str, user: str) -> Any:
-    """Appends the person as they are now to everybody's stream that shows them; answers the row."""
-    row = tx.connection.execute(select(users).where(users.c.id == user)).one()
-    tx.append(user, "user.changed", actor, user_shape(row, email=True))
-    workspace = find_workspace(tx.connection)
-    shape = user_shape(row)
-    for stream in [workspace.id, *sorted(hooks.streams_of(tx.connection, user))]:
-        tx.append(stream, "user.changed", actor, shape)
-    return row
 
 
 def new_user(
@@ -94,6 +81,7 @@ def sign_up(
     name: str,
     email: str,
     proof: str,  # noqa: ARG001 - part of the request's fingerprint
+    token_in_body: bool,  # noqa: ARG001 - part of the request's fingerprint
     invite: str | None,
     workspace: str | None,
     _open_to_all: bool,
@@ -120,12 +108,19 @@ def sign_up(
     session = begin_session(
         tx, user, user_agent=_user_agent, address=caller.address, lives_ms=_lives_ms
     )
-    return Answer({"user": user_shape(row, email=True), **session}, 201)
+    return Answer({"user": user_shape(row, email=True), "at": tx.now, **session}, 201)
 
 
 @command("guest.join", target="invite", seal=True)
 def join_as_guest(
-    tx: Transaction, caller: Caller, *, invite: str, name: str, _idle_ms: int, _user_agent: str
+    tx: Transaction,
+    caller: Caller,
+    *,
+    invite: str,
+    name: str,
+    token_in_body: bool,  # noqa: ARG001 - part of the request's fingerprint
+    _idle_ms: int,
+    _user_agent: str,
 ) -> Answer:
     """A guest of the invitation's room, with a session that ends some time after its last use."""
     invitation = use_invitation(tx, invite, None)
@@ -136,7 +131,7 @@ def join_as_guest(
     session = begin_session(
         tx, user, user_agent=_user_agent, address=caller.address, lives_ms=_idle_ms
     )
-    return Answer({"user": user_shape(row, email=True), **session}, 201)
+    return Answer({"user": user_shape(row, email=True), "at": tx.now, **session}, 201)
 
 
 @command("user.update", target="name")
@@ -168,6 +163,8 @@ def change_user(
         raise Forbidden("Only an owner may change owners and admins.")
     if role is not None and "guest" in (row.role, role) and row.role != role:
         raise Conflict("A guest stays a guest: invite the person to an account instead.")
+    if row.role == "guest" and active and not row.active:
+        raise Conflict("A guest whose visit ended comes back by a new link.")
     values: dict[str, Any] = {}
     if role is not None and role != row.role:
         values["role"] = role
@@ -210,9 +207,19 @@ def change_password(
         end_other_sessions(tx, user, keep)
 
 
-def end_other_sessions(tx: Transaction, user: str, keep: str) -> None:
-    from hubbub.people.models import sessions
+@command("account.rehash", audited=False)
+def rehash_password(
+    tx: Transaction, _caller: Caller, *, user: str, _old_hash: str, _password_hash: str
+) -> None:
+    """Keeps the same password in the hasher's present parameters, unless it was changed meanwhile."""
+    tx.connection.execute(
+        update(users)
+        .where(users.c.id == user, users.c.password_hash == _old_hash)
+        .values(password_hash=_password_hash)
+    )
 
+
+def end_other_sessions(tx: Transaction, user: str, keep: str) -> None:
     others = tx.connection.execute(
         select(sessions.c.id).where(
             sessions.c.user == user, sessions.c.ended_at.is_(None), sessions.c.id != keep
@@ -239,6 +246,12 @@ async def add_account(
     kernel: Kernel, *, name: str, email: str, password: str, role: str
 ) -> dict[str, Any]:
     """As the command line does it. Raises Problem."""
+    try:
+        given = NewAccount(name=name, email=email)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Invalid(f"{first['loc'][0]}: {first['msg']}.") from None
+    name, email = given.name, given.email
     check_password(password, name, email)
     hashed = await passwords.hash(password)
     await kernel.write(add_user, SYSTEM, name=name, email=email, role=role, _password_hash=hashed)
@@ -252,6 +265,7 @@ async def add_account(
 
 async def reset_password(kernel: Kernel, *, email: str, password: str) -> None:
     """Sets a password from the command line and ends every session of the account. Raises Problem."""
+    email = email.strip().lower()
     check_password(password, email)
 
     def find(connection: Connection) -> str | None:
@@ -305,5 +319,6 @@ def read_setup(connection: Connection) -> dict[str, Any]:
     return {"first_run": found is None, "workspace": found.name if found else None}
 
 
-def read_password_hash(connection: Connection, user: str) -> str | None:
-    return connection.execute(select(users.c.password_hash).where(users.c.id == user)).scalar()
+def read_credentials(connection: Connection, user: str) -> Any:
+    """The row of a person who exists."""
+    return connection.execute(select(users).where(users.c.id == user)).one()

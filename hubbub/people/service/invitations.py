@@ -18,6 +18,10 @@ DEFAULT_S = {"guest": 30 * DAY_S}
 SHORTEST_S, LONGEST_S = 300, 90 * DAY_S
 KEPT_MS = 30 * DAY_S * 1000
 LISTED = 200
+COLLEAGUES = ("owner", "admin", "member")
+INVITERS = {"admin": ("owner",)}
+"""Who may invite for a role; for the others COLLEAGUES, within the rules of `check_may_invite`."""
+
 UNKNOWN = "There is no such invitation."
 
 
@@ -39,16 +43,20 @@ def invitation_shape(connection: Connection, row: Any, base_url: str) -> dict[st
     }
 
 
-def check_may_invite(connection: Connection, caller: Caller, role: str, room: str | None) -> None:
+def check_may_invite(
+    connection: Connection, caller: Caller, role: str, room: str | None, email: str | None
+) -> None:
     """Who may invite whom: the owner everybody; admins all but admins; members clients and guests to their rooms."""
-    if caller.role not in ("owner", "admin", "member"):
+    if caller.role not in COLLEAGUES:
         raise Forbidden("Only members of the workspace may invite.")
-    if role == "admin" and caller.role != "owner":
+    if caller.role not in INVITERS.get(role, COLLEAGUES):
         raise Forbidden("Only the owner may invite admins.")
     if caller.role == "member" and (role not in ("client", "guest") or room is None):
         raise Forbidden("Members may invite clients and guests to rooms they are in.")
     if role == "guest" and room is None:
         raise Invalid.field("room", "A guest is invited to a room.")
+    if role == "guest" and email is not None:
+        raise Invalid.field("email", "A guest has no address: whoever has the link may come.")
     if room is not None:
         hooks.check_invitation_room(connection, caller, room)
 
@@ -66,7 +74,7 @@ def create_invitation(
     _base_url: str,
 ) -> Answer:
     """Makes an invitation. `expires_in` in seconds; `uses` None means any number until it expires."""
-    check_may_invite(tx.connection, caller, role, room)
+    check_may_invite(tx.connection, caller, role, room, email)
     lives = expires_in if expires_in is not None else DEFAULT_S.get(role, 7 * DAY_S)
     code = secrets.token_urlsafe(18)
     tx.connection.execute(
@@ -88,15 +96,23 @@ def create_invitation(
 
 def find_invitation(connection: Connection, code: str, now: int) -> Any:
     """The invitation, if it can still be used. Raises NotFound or Gone."""
-    row = connection.execute(select(invitations).where(invitations.c.code == code)).one_or_none()
+    row = connection.execute(
+        select(invitations, users.c.active, users.c.role.label("inviter_role"))
+        .join(users, users.c.id == invitations.c.inviter)
+        .where(invitations.c.code == code)
+    ).one_or_none()
     if row is None:
         raise NotFound(UNKNOWN)
-    if row.withdrawn_at is not None:
+    # Whoever may no longer invite leaves no way in behind.
+    may_invite = row.active and row.inviter_role in INVITERS.get(row.role, COLLEAGUES)
+    if row.withdrawn_at is not None or not may_invite:
         raise Gone("This invitation was withdrawn.")
     if row.expires_at <= now:
         raise Gone("This invitation has expired. Ask for a new one.")
     if row.uses_left == 0:
         raise Gone("This invitation was used already. Ask for a new one.")
+    if row.room is not None and hooks.room_name(connection, row.room) is None:
+        raise Gone("The room of this invitation is no longer there.")
     return row
 
 
