@@ -10,7 +10,6 @@ from functools import partial
 from inspect import iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from .engine import SERVER_CLOSED, Session
 from .errors import ConnectRefused, InvalidPacket
 from .packets import (
     ACK,
@@ -25,6 +24,7 @@ from .packets import (
     encode_packet,
     fill_placeholders,
 )
+from .session import SERVER_CLOSED, Session
 from .socket import Socket
 
 if TYPE_CHECKING:

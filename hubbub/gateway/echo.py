@@ -7,16 +7,17 @@ The public test suites of the Socket.IO and Engine.IO protocols run against it: 
 from __future__ import annotations
 
 import argparse
-import socket as sockets
 from typing import Any
 
 import uvicorn
 
-from .engine import EngineOptions, EngineServer, Session
+from .engine import EngineOptions, EngineServer
 from .frames import BINARY, TEXT, encode_frame
 from .gateway import Gateway, protocol_class
 from .namespace import Namespace
 from .polling import PollingApp, Receive, Scope, Send
+from .server import GracefulServer
+from .session import Session
 from .socket import Socket
 
 
@@ -71,48 +72,41 @@ class _EngineEcho:
         pass
 
 
-class EchoServer(uvicorn.Server):
-    """uvicorn with the echo application; it lets the clients go before it stops."""
-
-    def __init__(
-        self, host: str, port: int, ping_interval: float = 25.0, ping_timeout: float = 20.0
-    ) -> None:
-        self.gateway = build_gateway(ping_interval, ping_timeout)
-        options = EngineOptions(
+def build_server(
+    host: str, port: int, ping_interval: float = 25.0, ping_timeout: float = 20.0
+) -> GracefulServer:
+    """uvicorn with both applications; times in seconds."""
+    gateway = build_gateway(ping_interval, ping_timeout)
+    engine = EngineServer(
+        EngineOptions(
             path="/engine.io/",
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
             allowed_origins="*",
-        )
-        self.engine = EngineServer(options, _EngineEcho)
-        self._engine_app = PollingApp(self.engine)
-        super().__init__(
-            uvicorn.Config(
-                self._app,
-                host=host,
-                port=port,
-                ws=protocol_class(self.gateway.engine, self.engine),
-                http="httptools",
-                loop="uvloop",
-                interface="asgi3",
-                proxy_headers=False,
-                lifespan="off",
-                log_level="warning",
-                access_log=False,
-                backlog=4096,
-            )
-        )
+        ),
+        _EngineEcho,
+    )
+    engine_app = PollingApp(engine)
 
-    async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        engine = scope["path"].startswith("/engine.io")
-        await (self._engine_app if engine else self.gateway.asgi)(scope, receive, send)
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        plain = scope["path"].startswith("/engine.io")
+        await (engine_app if plain else gateway.asgi)(scope, receive, send)
 
-    async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
-        for server in self.servers:
-            server.close()
-        await self.gateway.close(timeout=2.0)
-        await self.engine.drain(timeout=2.0)
-        await super().shutdown(sockets)
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        ws=protocol_class(gateway.engine, engine),
+        http="httptools",
+        loop="uvloop",
+        interface="asgi3",
+        proxy_headers=False,
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        backlog=4096,
+    )
+    return GracefulServer(config, gateway.close, engine.drain)
 
 
 def main() -> None:
@@ -123,10 +117,9 @@ def main() -> None:
     parser.add_argument("--ping-interval", type=int, default=25000, metavar="MS")
     parser.add_argument("--ping-timeout", type=int, default=20000, metavar="MS")
     options = parser.parse_args()
-    server = EchoServer(
+    build_server(
         options.host, options.port, options.ping_interval / 1000, options.ping_timeout / 1000
-    )
-    server.run()
+    ).run()
 
 
 if __name__ == "__main__":

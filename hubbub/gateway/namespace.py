@@ -9,7 +9,7 @@ from .outbox import Batch, Outbox
 from .packets import EVENT, encode_packet
 
 if TYPE_CHECKING:
-    from .engine import Session
+    from .session import Session
     from .socket import Socket
 
 Handler = Callable[..., Any]

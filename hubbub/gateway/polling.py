@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from . import frames
-from .engine import CLOSE_PACKET, NOOP, TRANSPORT_CLOSED, TRANSPORT_ERROR, EngineServer, Session
+from .engine import EngineServer
 from .errors import InvalidPacket
 from .handshake import Refusal, Request, check_origin
 from .packets import decode_payload, encode_payload
+from .session import CLOSE_PACKET, NOOP, TRANSPORT_CLOSED, TRANSPORT_ERROR, Session
 
 if TYPE_CHECKING:
     from .websocket import WebSocketProtocol

@@ -6,14 +6,14 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from .engine import SERVER_CLOSED
 from .errors import Disconnected, InvalidPacket
 from .packets import CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, encode_packet
+from .session import SERVER_CLOSED
 
 if TYPE_CHECKING:
     from .connection import Connection
-    from .engine import Session
     from .namespace import Namespace, Room
+    from .session import Session
 
 MAX_CALLS = 1000  # calls that may wait for one client's answer
 

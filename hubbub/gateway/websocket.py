@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from . import frames
-from .engine import PONG_PROBE, SHUTTING_DOWN, EngineServer, Session
+from .engine import EngineServer
 from .errors import FrameError
 from .frames import FIN, encode_close, encode_frame, read_frame
 from .handshake import Refusal, Request, check_upgrade, encode_refusal
+from .session import PONG_PROBE, SHUTTING_DOWN, Session
 
 logger = logging.getLogger("hubbub.gateway")
 
@@ -100,16 +101,16 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def pause_reading(self) -> None:
         """Leave what the client sends in the kernel, and what is read already unparsed."""
-        if not self._paused and not self.gone:
+        if not self._paused and not self.transport.is_closing():
             self._paused = True
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Parse what was left, then read on."""
-        if self._paused and not self.gone:
+        if self._paused:
             self._paused = False
             self._parse(b"")
-            if not self._paused:
+            if not self._paused and not self.transport.is_closing():
                 self.transport.resume_reading()
 
     def on_timer(self, now: float, late: float) -> None:  # noqa: ARG002
@@ -281,7 +282,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._forget_probe()
         if was_open:
             self._write_close(code, reason, ())
-            if self.transport.can_write_eof():
+            if self.transport.can_write_eof() and not self.transport.is_closing():
                 self.transport.write_eof()
         else:
             self.transport.close()

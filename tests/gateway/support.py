@@ -67,7 +67,7 @@ async def serving(gateway: Gateway) -> AsyncIterator[Served]:
         )
     )
     task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+    while not server.started:
         await asyncio.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
@@ -166,6 +166,11 @@ class RawSocket:
                 while await self.reader.read(65536):
                     pass
         return True
+
+    def finish(self) -> None:
+        """Say that nothing more comes, unless the connection is gone already."""
+        with contextlib.suppress(RuntimeError, OSError):
+            self.writer.write_eof()
 
     def close(self) -> None:
         self.writer.close()

@@ -294,7 +294,7 @@ async def test_rooms() -> None:
             await settled(raw)
 
         two.close()
-        while len(namespace.sockets) == 3:  # noqa: ASYNC110
+        while len(namespace.sockets) == 3:
             await asyncio.sleep(0.01)
         assert namespace.room_size("b") == 0
         assert gateway.stats().rooms == 1

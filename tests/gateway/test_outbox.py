@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from hubbub.gateway import Disconnected, Gateway, Socket
 from hubbub.gateway.connection import Connection
-from hubbub.gateway.engine import Session
 from hubbub.gateway.frames import encode_frame
 from hubbub.gateway.namespace import Room
 from hubbub.gateway.outbox import TURN_LIMIT, Outbox, Queue, queue_size
+from hubbub.gateway.session import Session
 from tests.gateway.support import RawSocket, serving
 
 pytestmark = pytest.mark.anyio
@@ -234,7 +234,7 @@ async def test_a_reader_that_never_reads_again_is_dropped() -> None:
         protocol = socket.session.ws
         assert protocol is not None
         async with asyncio.timeout(5):
-            while not protocol.gone:  # noqa: ASYNC110
+            while not protocol.gone:
                 await asyncio.sleep(0.01)
         stuck.close()
 

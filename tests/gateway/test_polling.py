@@ -203,6 +203,18 @@ async def test_nothing_is_lost_or_doubled_by_an_upgrade() -> None:
         raw.close()
 
 
+async def test_a_probe_lets_a_waiting_poll_return() -> None:
+    async with polling(counting_gateway()) as (served, poller):
+        await enter(poller)
+        waiting = asyncio.create_task(poller.poll())
+        await asyncio.sleep(0.05)
+        raw = await served.connect(f"EIO=4&transport=websocket&sid={poller.sid}")
+        assert not waiting.done()
+        raw.send("2probe")
+        assert await asyncio.wait_for(waiting, 5) == ["6"]
+        raw.close()
+
+
 async def test_an_upgrade_that_is_not_completed_leaves_polling_alone() -> None:
     gateway = counting_gateway(upgrade_timeout=0.1)
     async with polling(gateway) as (served, poller):

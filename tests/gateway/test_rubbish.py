@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from hubbub.gateway import Gateway, Socket
 from hubbub.gateway.connection import Connection
-from hubbub.gateway.engine import Session
+from hubbub.gateway.session import Session
 from hubbub.gateway.websocket import WebSocketProtocol
 from tests.gateway.support import RawSocket, Served, mask_frame, serving
 
@@ -92,7 +93,7 @@ async def target() -> AsyncIterator[Served]:
 async def assert_all_gone(served: Served) -> None:
     """No session outlives its client, and the gateway still works."""
     async with asyncio.timeout(10):
-        while served.gateway.stats().sessions:  # noqa: ASYNC110
+        while served.gateway.stats().sessions:
             await asyncio.sleep(0.005)
     assert served.gateway.stats().sockets == 0
     async with await served.enter() as raw:
@@ -100,7 +101,7 @@ async def assert_all_gone(served: Served) -> None:
         assert await raw.text() == '42["echo","alive"]'
         assert await raw.text() == '431["alive"]'
     async with asyncio.timeout(10):
-        while served.gateway.stats().sessions:  # noqa: ASYNC110
+        while served.gateway.stats().sessions:
             await asyncio.sleep(0.005)
 
 
@@ -115,7 +116,7 @@ async def test_on_a_websocket(target: Served, data: bytes, enter: bool, cuts: li
         await asyncio.sleep(0)
     raw.writer.write(data[at:])
     await asyncio.sleep(0.002)
-    raw.writer.write_eof()
+    raw.finish()
     assert await raw.ended()
     raw.close()
     await assert_all_gone(target)
@@ -138,7 +139,7 @@ async def test_as_a_handshake(target: Served, head: bytes) -> None:
     raw = await RawSocket.dial(target.port)
     raw.writer.write(head)
     await asyncio.sleep(0.002)
-    raw.writer.write_eof()
+    raw.finish()
     assert await raw.ended()
     raw.close()
     await assert_all_gone(target)
@@ -192,7 +193,7 @@ async def test_nothing_is_kept_of_those_who_left() -> None:
                 raw.send('451-["echo",{"_placeholder":true,"num":0}]')
                 raw.send_frame(1, b"half", fin=False)
         async with asyncio.timeout(10):
-            while gateway.stats().sessions:  # noqa: ASYNC110
+            while gateway.stats().sessions:
                 await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert len(gateway.engine.wheel) == 0
@@ -220,6 +221,19 @@ async def test_a_sender_of_huge_frames_costs_one_payload_at_most() -> None:
         raw.writer.write(b"\x82\xff\x00\x00\x00\x01\x00\x00\x00\x00")
         assert await raw.close_code() == 1009
         assert not socket.connected
+
+
+async def test_what_follows_a_broken_frame_is_not_kept() -> None:
+    gateway = gateway_under_fire()
+    async with serving(gateway) as served, await served.enter() as raw:
+        (socket,) = gateway.namespace().sockets
+        protocol = socket.session.ws
+        assert protocol is not None
+        raw.writer.write(b"\x83\x80\0\0\0\0" + b"x" * 100)
+        assert await raw.close_code() == 1002
+        for _ in range(5):
+            protocol.data_received(b"x" * 100_000)
+            assert sys.getsizeof(protocol._buffer) < 1000
 
 
 async def test_a_flood_of_pings_is_bounded() -> None:

@@ -69,7 +69,7 @@ async def start(ws: type[asyncio.Protocol]) -> tuple[QuietServer, asyncio.Task[N
         uvicorn.Config(app, port=0, ws=ws, http="httptools", lifespan="off", log_level="warning")
     )
     task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110
+    while not server.started:
         await asyncio.sleep(0.005)
     return server, task, server.servers[0].sockets[0].getsockname()[1]
 
