@@ -25,6 +25,7 @@ from scripts.packages import install_debian, may_install
 
 REQUIREMENTS = ROOT / "requirements"
 STAMPS = VENV / ".hubbub"
+UNFINISHED = STAMPS / "unfinished"
 # Not sources of the browser client: changing them does not call for a build.
 NOT_BUILT = {"node_modules", "dist", "coverage", "tests", "test-results"}
 # The narrowest of the `engines` in web/package-lock.json: (major, lowest minor), newest open.
@@ -92,14 +93,19 @@ def step(sentence: str, stamp: Path, made_from: str) -> Iterator[None]:
     stamp.write_text(made_from)
 
 
+def venv_works() -> bool:
+    """Whether .venv has a Python and pip that run, and pip was never cut off in the middle."""
+    if UNFINISHED.exists() or not (BIN / "python").exists():
+        return False
+    asked = subprocess.run([BIN / "python", "-m", "pip", "--version"], capture_output=True)
+    return asked.returncode == 0
+
+
 def ensure_venv() -> bool:
     """Makes .venv, anew if it was moved, is broken, or belongs to another Python."""
     stamp = STAMPS / "venv"
     made_from = f"{sys.version_info.major}.{sys.version_info.minor} {VENV}"
-    works = (BIN / "python").exists() and not subprocess.run(
-        [BIN / "python", "-m", "pip", "--version"], capture_output=True
-    ).returncode
-    if works and (is_current(stamp, made_from) or not stamp.exists()):
+    if venv_works() and (is_current(stamp, made_from) or not stamp.exists()):
         # One without a stamp was made by hand, or this is the first run on it: keep it.
         stamp.parent.mkdir(exist_ok=True)
         stamp.write_text(made_from)
@@ -118,7 +124,14 @@ def ensure_venv() -> bool:
 def pip_install(*words: str | Path) -> None:
     python = str(BIN / "python")
     command = [python, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
-    run_quietly([*command, "--disable-pip-version-check", *words])
+    # pip takes a package for installed even if it was killed before the package's last file.
+    UNFINISHED.touch()
+    try:
+        run_quietly([*command, "--disable-pip-version-check", *words])
+    except SystemExit:
+        UNFINISHED.unlink()
+        raise
+    UNFINISHED.unlink()
 
 
 def install_pinned(*files: Path) -> None:
