@@ -54,6 +54,7 @@ if __name__ == "__main__":
         http="httptools",
         loop="uvloop",
         lifespan="off",
+        access_log=False,
         proxy_headers=False,
     )
     GracefulServer(config, gateway.close).run()
