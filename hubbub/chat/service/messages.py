@@ -159,6 +159,7 @@ def post_to_room(
     ):
         request = requests[place]
         body = request.arguments["body"]
+        people = [person for person in people if person != request.caller.id]
         reply_to = request.arguments.get("reply_to") or None
         if reply_to:
             # Answers to an answer belong to the same thread.
@@ -212,7 +213,7 @@ def edit_message(tx: Transaction, caller: Caller, *, message: str, body: str) ->
     row = access_message(tx.connection, caller, message, "post")
     check_own(row, caller, "edit")
     tx.subject = row.id
-    people = find_mentions(tx.connection, row.room, [body])[0]
+    people = [p for p in find_mentions(tx.connection, row.room, [body])[0] if p != caller.id]
     seq = tx.reserve(row.room)
     tx.connection.execute(
         update(messages)
