@@ -83,10 +83,10 @@ async def socketio(echo_port: int) -> AsyncIterator[Suite]:
 
 
 async def message(socket: ClientConnection) -> Any:
-    """The next message, pings left out."""
+    """The next message; pings are answered."""
     async with asyncio.timeout(PATIENCE):
         while (data := await socket.recv()) == "2":
-            pass
+            await socket.send("3")
     return data
 
 
