@@ -67,17 +67,17 @@ export function Details({ room }: { room: RoomView }) {
         <div className="border-b border-line px-4 py-4">
           <h3 className="text-lg">{title}</h3>
           {room.topic && <p className="mt-1 text-ink-2">{room.topic}</p>}
-          <dl className="mt-3 space-y-1 text-sm text-ink-3">
+          <div className="mt-3 space-y-1 text-sm text-ink-3">
             {kind && (
-              <div className="flex items-center gap-2">
+              <p className="flex items-center gap-2">
                 <kind.icon size={16} strokeWidth={1.75} className="shrink-0" aria-hidden="true" />
-                <dd>{kind.text}</dd>
-              </div>
+                {kind.text}
+              </p>
             )}
-            <dd>
+            <p>
               {plural(room.members.length, "member")} · created {dayName(room.created_at)}
-            </dd>
-          </dl>
+            </p>
+          </div>
         </div>
         <ul className="p-2">
           <Act icon={Search} onClick={() => openOverlay({ name: "palette", room: room.id })}>

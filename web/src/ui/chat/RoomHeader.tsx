@@ -98,7 +98,6 @@ function MembersButton({ room, pressed, onClick }: { room: RoomView; pressed: bo
     <button
       type="button"
       {...tip("Members", undefined, "bottom")}
-      aria-label={label}
       aria-pressed={pressed}
       onClick={onClick}
       className="flex h-8 shrink-0 items-center gap-2 rounded-md px-1.5 text-sm text-ink-2 tabular-nums hover:bg-hover aria-pressed:bg-accent-soft aria-pressed:text-accent-ink coarse:h-10"
@@ -113,7 +112,8 @@ function MembersButton({ room, pressed, onClick }: { room: RoomView; pressed: bo
       <span className="min-w-5 text-center sm:hidden">
         <Avatar user={shown[0]} size="sm" />
       </span>
-      {room.members.length}
+      <span aria-hidden="true">{room.members.length}</span>
+      <span className="sr-only">{label}</span>
     </button>
   );
 }

@@ -89,7 +89,7 @@ function JoinBar({ room }: { room: RoomView }) {
 function Unknown() {
   return (
     <main className="m-auto">
-      <Empty icon={Compass} title="No such room here" text="It was deleted, or it is not yours to see.">
+      <Empty page icon={Compass} title="No such room here" text="It was deleted, or it is not yours to see.">
         <Link href="/" className="text-sm font-medium text-accent-ink underline underline-offset-3">
           Back to your conversations
         </Link>

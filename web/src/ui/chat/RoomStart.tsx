@@ -13,7 +13,7 @@ export function RoomStart({ room, empty }: { room: RoomView; empty: boolean }) {
   const direct = room.kind === "direct";
   const alone = !direct && inside && room.joined && !room.archived && room.members.length <= 1;
   return (
-    <div className="px-4 pt-10 pb-4 md:px-6">
+    <article aria-label={`About ${title}`} className="px-4 pt-10 pb-4 md:px-6">
       <span className="inline-flex size-10 items-center justify-center rounded-xl bg-sunken">
         <RoomSign room={room} />
       </span>
@@ -33,7 +33,7 @@ export function RoomStart({ room, empty }: { room: RoomView; empty: boolean }) {
           Add people
         </Button>
       )}
-    </div>
+    </article>
   );
 }
 

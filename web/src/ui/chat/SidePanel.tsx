@@ -17,13 +17,15 @@ export default function SidePanel({ room, panel }: { room: RoomView; panel: Pane
 export function PanelFrame({ title, children }: { title: string; children: ReactNode }) {
   const [, setPanel] = usePanel();
   const phone = usePhone();
+  const Frame = phone ? "main" : "aside";
+  const Heading = phone ? "h1" : "h2";
   const frame = useRef<HTMLElement>(null);
   useEffect(() => {
     const element = frame.current;
     if (element && !element.contains(document.activeElement)) element.focus({ preventScroll: true });
   }, []);
   return (
-    <aside
+    <Frame
       ref={frame}
       tabIndex={-1}
       aria-label={title}
@@ -35,10 +37,10 @@ export function PanelFrame({ title, children }: { title: string; children: React
     >
       <header className="flex h-14 shrink-0 items-center gap-1 border-b border-line pr-3 pl-4 max-md:pl-1">
         {phone && <IconButton icon={ArrowLeft} label="Back to the conversation" onClick={() => setPanel(null)} />}
-        <h2 className="grow truncate text-base">{title}</h2>
+        <Heading className="grow truncate text-base">{title}</Heading>
         {!phone && <IconButton icon={X} label="Close" keys="Esc" side="bottom" onClick={() => setPanel(null)} />}
       </header>
       {children}
-    </aside>
+    </Frame>
   );
 }

@@ -30,6 +30,7 @@ export function Gone({ error }: { error: string }) {
   return (
     <main className="flex h-full items-center bg-sunken">
       <Empty
+        page
         icon={LinkIcon}
         title="This link does not work"
         text={`${error} Ask the person who sent it for a new one.`}

@@ -50,6 +50,8 @@ markdown.inline.ruler.before("emphasis", "mention", mention);
 
 const purifier = DOMPurify(window);
 purifier.addHook("afterSanitizeAttributes", (node) => {
+  // What scrolls sideways must be reachable by keyboard.
+  if (node.tagName === "PRE" || node.tagName === "TABLE") node.setAttribute("tabindex", "0");
   if (node.tagName !== "A") return;
   const href = node.getAttribute("href") ?? "";
   if (!/^(https?:|mailto:|tel:)/i.test(href) && !href.startsWith("/")) node.removeAttribute("href");

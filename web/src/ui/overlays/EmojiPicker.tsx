@@ -91,8 +91,8 @@ const AllGroups = memo(
 
 function Group({ name, items, choose }: { name: string; items: Emoji[]; choose: (emoji: string) => void }) {
   return (
-    <section className="[contain-intrinsic-size:auto_300px] [content-visibility:auto]">
-      <h3 className="px-1 pt-2 pb-1 text-xs font-medium text-ink-3">{name}</h3>
+    <section aria-label={name} className="[contain-intrinsic-size:auto_300px] [content-visibility:auto]">
+      <p className="px-1 pt-2 pb-1 text-xs font-medium text-ink-3">{name}</p>
       <div className="grid grid-cols-8">
         {items.map((one) => (
           <button

@@ -13,11 +13,7 @@ export default function UserMenu({ anchor }: { anchor: Element }) {
   const [, navigate] = useLocation();
   const guest = me?.role === "guest";
   return (
-    <Menu.Root
-      defaultOpen
-      modal={false}
-      onOpenChange={(open) => !open && setTimeout(() => useUi.setState({ userMenu: null }), 120)}
-    >
+    <Menu.Root defaultOpen onOpenChange={(open) => !open && setTimeout(() => useUi.setState({ userMenu: null }), 120)}>
       <Menu.Portal>
         <Menu.Positioner anchor={anchor} side="right" align="end" sideOffset={8} collisionPadding={8} className="z-40">
           <Menu.Popup

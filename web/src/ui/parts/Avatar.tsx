@@ -20,7 +20,7 @@ interface Props {
   on?: string;
 }
 
-/** Initials on the person's own hue. Decoration only: the name stands beside it. */
+/** Initials on the person's own hue. Decoration only: the name stands beside it, so the letters are no text of the page. */
 export function Avatar({ user, size = "md", online, on = "var(--canvas)" }: Props) {
   const hue = hueOf(user?.id ?? "");
   const style = {
@@ -30,13 +30,12 @@ export function Avatar({ user, size = "md", online, on = "var(--canvas)" }: Prop
   return (
     <span className="relative inline-flex shrink-0" aria-hidden="true">
       <span
-        className={`inline-flex items-center justify-center font-semibold tracking-tight select-none ${SIZES[size]} ${
+        className={`inline-flex items-center justify-center font-semibold tracking-tight before:content-[attr(data-initials)] ${SIZES[size]} ${
           user?.active === false ? "opacity-50 grayscale" : ""
         }`}
         style={style}
-      >
-        {initials(user?.name ?? "?")}
-      </span>
+        data-initials={initials(user?.name ?? "?")}
+      />
       {online !== undefined && <Presence online={online} on={on} large={size === "md" || size === "lg"} />}
     </span>
   );

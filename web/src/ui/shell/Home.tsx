@@ -22,6 +22,7 @@ export function Home() {
   return (
     <main className="m-auto">
       <Empty
+        page
         icon={MessageSquarePlus}
         title="No conversations yet"
         text={

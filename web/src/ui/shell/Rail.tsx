@@ -93,12 +93,12 @@ function Me({ bottom }: { bottom: boolean }) {
       type="button"
       aria-haspopup="menu"
       aria-expanded={open}
-      aria-label={`Your menu, ${me?.name ?? ""}`}
       onClick={(event) => useUi.setState({ userMenu: event.currentTarget })}
       className={`flex flex-col items-center justify-center gap-0.5 rounded-lg text-2xs font-medium text-ink-2 ${bottom ? "min-h-14 grow" : "size-12"}`}
     >
       <Avatar user={me ?? undefined} size={bottom ? "sm" : "md"} online={online} on="var(--rail)" />
-      {bottom && "You"}
+      {bottom && <span aria-hidden="true">You</span>}
+      <span className="sr-only">Your menu</span>
     </button>
   );
 }

@@ -22,12 +22,14 @@ export function Shell() {
   const sidebar = phone ? atHome : atHome || inRoom;
   return (
     <div className="flex h-dvh flex-col">
-      <a
-        href="#content"
-        className="sr-only z-50 rounded-md bg-tip px-3 py-2 text-on-tip focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
-      >
-        Skip to content
-      </a>
+      {!(phone && atHome) && (
+        <a
+          href="#content"
+          className="sr-only z-50 rounded-md bg-tip px-3 py-2 text-on-tip focus:not-sr-only focus:fixed focus:top-2 focus:left-2"
+        >
+          Skip to content
+        </a>
+      )}
       <ConnectionBanner />
       <div className={`flex min-h-0 grow ${phone ? "flex-col-reverse" : ""}`}>
         {!(phone && inRoom) && <Rail bottom={phone} />}

@@ -2,6 +2,7 @@ import { Hash, Lock, MessagesSquare, PencilLine, Plus, Search, Telescope } from 
 import { memo, type ReactNode, useMemo, useState } from "react";
 import { Link } from "wouter";
 import type { RoomView } from "../../core/wire";
+import { usePhone } from "../lib/hooks";
 import { matches, othersOf, roomTitle } from "../lib/names";
 import { isInside, roomPath, useConversations, useOpenRoom, useRoomTitle } from "../lib/rooms";
 import { Avatar } from "../parts/Avatar";
@@ -17,6 +18,9 @@ export function Sidebar() {
   const workspace = useStore((state) => state.workspace);
   const inside = useStore(isInside);
   const [filter, setFilter] = useState("");
+  const phone = usePhone();
+  const Frame = phone ? "main" : "aside";
+  const Heading = phone ? "h1" : "h2";
   const all = useConversations();
   const people = useStore((state) => state.people);
   const me = useStore((state) => state.me?.id);
@@ -27,12 +31,12 @@ export function Sidebar() {
   }, [all, filter, people, me]);
   const filtering = filter.trim() !== "";
   return (
-    <aside
+    <Frame
       aria-label="Conversations"
       className="flex min-h-0 w-full shrink-0 grow flex-col bg-sunken md:w-66 md:grow-0 md:border-r md:border-line"
     >
       <header className="flex h-14 shrink-0 items-center gap-1 pr-3 pl-4">
-        <h2 className="min-w-0 grow truncate text-base font-semibold">{workspace?.name}</h2>
+        <Heading className="min-w-0 grow truncate text-base font-semibold">{workspace?.name}</Heading>
         <IconButton
           icon={Search}
           label="Search everything"
@@ -111,7 +115,7 @@ export function Sidebar() {
         )}
       </nav>
       <SampleStrip />
-    </aside>
+    </Frame>
   );
 }
 
@@ -136,14 +140,17 @@ const RoomLink = memo(function RoomLink({ room }: { room: RoomView }) {
   const current = useOpenRoom() === room.id;
   const draft = useStore((state) => !current && (state.drafts[room.id] ?? "").trim() !== "");
   const loud = room.unread > 0;
-  const counts = [loud && `${room.unread} unread`, room.mentions > 0 && `${room.mentions} for you`, draft && "draft"];
+  const aside = [
+    loud && `${room.unread} unread`,
+    room.mentions > 0 && `${room.mentions} for you`,
+    draft && "draft",
+  ].filter(Boolean);
   return (
     <Link
       href={roomPath(room.id)}
       data-testid="room-link"
       data-room={room.id}
       aria-current={current ? "page" : undefined}
-      aria-label={[title, ...counts.filter(Boolean)].join(", ")}
       className={`flex h-8 items-center gap-2 rounded-md px-2 transition-colors coarse:h-11 ${
         current ? "bg-pressed text-ink" : loud ? "text-ink hover:bg-hover" : "text-ink-2 hover:bg-hover hover:text-ink"
       }`}
@@ -156,11 +163,13 @@ const RoomLink = memo(function RoomLink({ room }: { room: RoomView }) {
           className={`inline-flex h-5 min-w-5 shrink-0 items-center justify-center rounded-full px-1.5 text-2xs font-semibold tabular-nums ${
             room.mentions > 0 ? "bg-accent text-on-accent" : "bg-pressed text-ink"
           }`}
+          aria-hidden="true"
           data-mentions={room.mentions > 0 || undefined}
         >
           {room.mentions > 0 ? `@${Math.min(room.mentions, 99)}` : room.unread > 99 ? "99+" : room.unread}
         </span>
       )}
+      {aside.length > 0 && <span className="sr-only">, {aside.join(", ")}</span>}
     </Link>
   );
 });
