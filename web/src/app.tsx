@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 import { Overlays } from "./ui/overlays/Overlays";
 import { Announcer } from "./ui/parts/Announcer";
@@ -35,10 +35,34 @@ export function App() {
       <Overlays />
       <Notes />
       <Announcer />
+      <Tips />
+    </>
+  );
+}
+
+/** Tooltips come with the first pointer or Tab that could want one. */
+function Tips() {
+  const [wanted, setWanted] = useState(false);
+  useEffect(() => {
+    if (wanted) return;
+    const want = (event: Event) => {
+      if (event instanceof KeyboardEvent ? event.key !== "Tab" : !(event.target as Element).closest("[data-tip]"))
+        return;
+      setWanted(true);
+    };
+    document.addEventListener("pointerover", want);
+    document.addEventListener("keydown", want);
+    return () => {
+      document.removeEventListener("pointerover", want);
+      document.removeEventListener("keydown", want);
+    };
+  }, [wanted]);
+  return (
+    wanted && (
       <Suspense>
         <TipLayer />
       </Suspense>
-    </>
+    )
   );
 }
 

@@ -3,7 +3,6 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app";
 import { followTheme } from "./ui/lib/preferences";
-import { loadRenderer } from "./ui/lib/rich";
 import { actions } from "./ui/store";
 
 followTheme();
@@ -15,4 +14,3 @@ createRoot(root).render(
   </StrictMode>,
 );
 void actions.start();
-void loadRenderer();

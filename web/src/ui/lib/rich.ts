@@ -10,7 +10,7 @@ const waiting = new Set<() => void>();
 let render: Render | null = null;
 let loading: Promise<void> | null = null;
 
-export function loadRenderer(): Promise<void> {
+function loadRenderer(): Promise<void> {
   loading ??= import("./markdown")
     .then((module) => {
       render = module.renderMarkdown;
@@ -23,6 +23,7 @@ export function loadRenderer(): Promise<void> {
 }
 
 function whenLoaded(wake: () => void): () => void {
+  void loadRenderer();
   waiting.add(wake);
   return () => waiting.delete(wake);
 }

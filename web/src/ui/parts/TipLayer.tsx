@@ -27,8 +27,8 @@ export default function TipLayer() {
       at = null;
       setOpen(false);
     };
-    const aim = (event: Event, delay: number) => {
-      const found = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-tip]") : null;
+    const aim = (target: EventTarget | null, delay: number) => {
+      const found = target instanceof Element ? target.closest<HTMLElement>("[data-tip]") : null;
       if (found === at) return;
       hide();
       if (!found) return;
@@ -43,9 +43,11 @@ export default function TipLayer() {
         Date.now() - closed < WARM_MS ? 0 : delay,
       );
     };
-    const onOver = (event: PointerEvent) => event.pointerType === "mouse" && aim(event, DELAY_MS);
+    const hovered = document.querySelector<HTMLElement>("[data-tip]:hover");
+    if (hovered) aim(hovered, DELAY_MS);
+    const onOver = (event: PointerEvent) => event.pointerType === "mouse" && aim(event.target, DELAY_MS);
     const onFocus = (event: FocusEvent) => {
-      if (event.target instanceof Element && event.target.matches(":focus-visible")) aim(event, DELAY_MS);
+      if (event.target instanceof Element && event.target.matches(":focus-visible")) aim(event.target, DELAY_MS);
       else hide();
     };
     const onKey = (event: KeyboardEvent) => event.key === "Escape" && hide();
