@@ -38,6 +38,7 @@ logger = logging.getLogger("hubbub.app")
 
 TRIM_SECONDS = 3_600.0
 STATS_SECONDS = 5.0
+GOODBYE_SECONDS = 1.0
 SWITCH_SECONDS = 0.001
 """How long one thread may keep the interpreter while another waits: the loop must not wait on the writer."""
 
@@ -71,9 +72,11 @@ class Application:
             collector(registry=registry)
         registry.register(SystemCollector(self.kernel, self.gateway, self.delivery))
 
+        self.client = Client(find_web_dir(settings.web_dir))
         api = FastAPI(
             title="Hubbub",
-            version=__version__,
+            # A page compares it with what it was loaded with, and offers the newer client.
+            version=f"{__version__}+{self.client.version}",
             lifespan=self._lifespan,
             redoc_url=None,
             docs_url=None,
@@ -95,7 +98,6 @@ class Application:
             observe_routes.router,
         ):
             api.include_router(router)
-        self.client = Client(find_web_dir(settings.web_dir))
         self.api = api
         self._edge = Edge(
             self._route,
@@ -122,6 +124,14 @@ class Application:
             ("/api/", "/health", "/livez", "/readyz", "/metrics")
         )
         await (self.client if is_page else self.api)(scope, receive, send)
+
+    async def leave(self) -> None:
+        """Asks the sockets to come back elsewhere, each in its turn, then closes them."""
+        logger.info("leaving")
+        self.delivery.say_goodbye("shutdown", GOODBYE_SECONDS)
+        if self.delivery.people:
+            await asyncio.sleep(GOODBYE_SECONDS)
+        await self.gateway.close()
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:

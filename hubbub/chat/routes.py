@@ -241,5 +241,6 @@ async def search_messages(
 async def sync(request: Request, caller: CurrentCaller) -> Response:
     screen = await get_kernel(request).read(queries.read_first_screen, caller)
     known = {person["id"] for person in screen["people"]}
+    screen["version"] = request.app.version
     screen["presence"] = sorted(request.app.state.presence.online() & known)
     return json_response(screen)

@@ -1,8 +1,6 @@
 """Runs one process of Hubbub under uvicorn, and lets it go gracefully."""
 
-import asyncio
 import fcntl
-import logging
 import os
 import socket
 from pathlib import Path
@@ -11,45 +9,22 @@ from typing import IO
 
 import uvicorn
 
-from hubbub.app import Application, create_app
+from hubbub.app import create_app
 from hubbub.cli import ServeError, open_database
+from hubbub.gateway.server import GracefulServer
 from hubbub.migrate import migrate
 from hubbub.observe.logging import configure_logging
 from hubbub.settings import Settings
 
-logger = logging.getLogger("hubbub.serve")
-
 GRACEFUL_SECONDS = 5
-GOODBYE_SECONDS = 1.0
 BACKLOG = 2_048
 
 
-class Server(uvicorn.Server):
-    """Says goodbye to the sockets before it stops listening."""
+class Server(GracefulServer):
+    """Ends with exit code 0 when it was asked to end; a second signal does not wait."""
 
-    def __init__(self, config: uvicorn.Config, application: Application) -> None:
-        super().__init__(config)
-        self._application = application
-        self._leaving = False
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The first signal drains; a second one stops at once."""
-        if self._leaving or not self.started:
-            super().handle_exit(sig, frame)
-            return
-        self._leaving = True
-        asyncio.get_running_loop().call_soon_threadsafe(self._start_leaving)
-
-    def _start_leaving(self) -> None:
-        self._task = asyncio.create_task(self._leave(), name="leave")
-
-    async def _leave(self) -> None:
-        logger.info("leaving")
-        delivery = self._application.delivery
-        if delivery.people:
-            delivery.say_goodbye("shutdown", GOODBYE_SECONDS)
-            await asyncio.sleep(GOODBYE_SECONDS)
-        delivery.draining = True
+    def handle_exit(self, _sig: int, _frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
         self.should_exit = True
 
 
@@ -90,7 +65,7 @@ def run_server(settings: Settings) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"Hubbub is on http://{shown}:{port}", flush=True)
-    Server(config, application).run(sockets=[listener])
+    Server(config, application.leave).run(sockets=[listener])
     if lock is not None:
         lock.close()
 
@@ -112,7 +87,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 def lock_database(path: Path) -> IO[str]:
     """Holds the database for this process alone. Raises ServeError when another one serves it."""
-    lock = path.with_name(path.name + ".lock").open("a+")
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    lock = os.fdopen(descriptor, "r+")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

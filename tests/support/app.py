@@ -24,7 +24,11 @@ async def running_app(
     database = Database(database_url, readers=2)
     migrate(database)
     database.close()
-    options = {"database_url": database_url, "data_dir": tmp_path / "data", "rate_limits": False}
+    options: dict[str, Any] = {
+        "database_url": database_url,
+        "data_dir": tmp_path / "data",
+        "rate_limits": False,
+    }
     application = create_app(Settings(**(options | settings)), clock=clock)
     async with application.api.router.lifespan_context(application.api):
         yield application

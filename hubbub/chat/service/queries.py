@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select
 
-from hubbub import __version__
 from hubbub.chat.access import (
     COLLEAGUES,
     NO_ROOM,
@@ -225,7 +224,7 @@ def list_thread(connection: Connection, caller: Caller, *, message: str) -> dict
 
 
 def read_first_screen(connection: Connection, caller: Caller) -> dict[str, Any]:
-    """What a client needs to draw its first screen (wire.ts, Sync), without presence."""
+    """What a client needs to draw its first screen (wire.ts, Sync), without presence and version."""
     me = connection.execute(select(users).where(users.c.id == caller.id)).one()
     workspace = connection.execute(select(workspaces)).one()
     rows = connection.execute(rooms_query(caller).order_by(rooms.c.id).limit(ROOMS)).all()
@@ -246,5 +245,4 @@ def read_first_screen(connection: Connection, caller: Caller) -> dict[str, Any]:
         "heads": heads,
         "rooms": views,
         "people": [user_shape(row, email=shows_mail) for row in connection.execute(people)],
-        "version": __version__,
     }

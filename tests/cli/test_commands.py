@@ -1,0 +1,205 @@
+"""The command line as an operator meets it: real processes, exit codes, one clear sentence."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.server import ServerProcess
+
+PASSWORD = "a long enough passphrase"
+SECRET = "0123456789abcdefghijklmnopqrstuvwxyz-and-more"
+
+
+def hubbub(*arguments: str, data_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("HUBBUB_", "DATABASE_"))}
+    return subprocess.run(
+        [sys.executable, "-m", "hubbub", *arguments],
+        env=clean | {"DATA_DIR": str(data_dir)} | environment,
+        cwd=data_dir.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    process = ServerProcess(tmp_path / "data")
+    process.start()
+    yield process
+    process.close()
+
+
+def test_data_is_private(server: ServerProcess) -> None:
+    assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
+    for path in server.data_dir.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+
+def test_a_second_process_on_the_same_sqlite_refuses(server: ServerProcess) -> None:
+    second = hubbub("serve", "--port", "0", data_dir=server.data_dir)
+    assert second.returncode == 1
+    assert f"process {server.pid}" in second.stderr
+    assert "SQLite serves one process" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert httpx2.get(f"{server.url}/health").status_code == 200
+
+
+def test_a_taken_port_is_told(server: ServerProcess, tmp_path: Path) -> None:
+    other = hubbub("serve", "--port", str(server.port), data_dir=tmp_path / "other")
+    assert other.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{server.port}" in other.stderr
+
+
+def test_sigterm_ends_well_and_data_is_whole(server: ServerProcess) -> None:
+    assert server.stop() == 0
+    database = sqlite3.connect(server.data_dir / "hubbub.db")
+    assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+
+
+def test_users_and_sample_while_it_runs(server: ServerProcess) -> None:
+    added = hubbub(
+        "user", "add", "ann@example.com", "--name", "Ann", "--password", PASSWORD,
+        data_dir=server.data_dir,
+    )  # fmt: skip
+    assert added.returncode == 0, added.stderr
+    assert "owner" in added.stdout
+    again = hubbub(
+        "user", "add", "ann@example.com", "--name", "Ann", "--password", PASSWORD,
+        data_dir=server.data_dir,
+    )  # fmt: skip
+    assert again.returncode == 1
+    assert "already" in again.stderr
+    signed = httpx2.post(
+        f"{server.url}/api/auth/login", json={"email": "ann@example.com", "password": PASSWORD}
+    )
+    assert signed.status_code == 200
+    headers = {"Authorization": f"Bearer {signed.json()['access_token']}"}
+    assert hubbub("sample", "add", data_dir=server.data_dir).returncode == 0
+    assert hubbub("sample", "add", data_dir=server.data_dir).returncode == 1
+    screen = httpx2.get(f"{server.url}/api/sync", headers=headers).json()
+    assert screen["workspace"]["sample"] is True
+    assert len(screen["people"]) == 5
+    assert hubbub("sample", "remove", data_dir=server.data_dir).returncode == 0
+    screen = httpx2.get(f"{server.url}/api/sync", headers=headers).json()
+    assert screen["workspace"]["sample"] is False
+    assert [person["name"] for person in screen["people"]] == ["Ann"]
+    assert [room["name"] for room in screen["rooms"]] == ["General"]
+
+    changed = hubbub(
+        "user", "password", "ann@example.com", "--password", "another passphrase",
+        data_dir=server.data_dir,
+    )  # fmt: skip
+    assert changed.returncode == 0, changed.stderr
+    old = httpx2.post(
+        f"{server.url}/api/auth/login", json={"email": "ann@example.com", "password": PASSWORD}
+    )
+    assert old.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, "JWT_SECRET is missing"),
+        ({"JWT_SECRET": "short"}, "JWT_SECRET"),
+        ({"JWT_SECRET": "your-secret-key"}, "JWT_SECRET"),
+        ({"JWT_SECRET": "a" * 64}, "JWT_SECRET"),
+        ({"JWT_SECRET": SECRET}, "PUBLIC_URL"),
+        ({"JWT_SECRET": SECRET, "PUBLIC_URL": "http://chat.example.com"}, "PUBLIC_URL"),
+        (
+            {"JWT_SECRET": SECRET, "PUBLIC_URL": "https://c.example.com", "ALLOWED_ORIGINS": "*"},
+            "ALLOWED_ORIGINS",
+        ),
+        (
+            {
+                "JWT_SECRET": SECRET,
+                "PUBLIC_URL": "https://c.example.com",
+                "DATABASE_URL": "postgresql://u:p@db.example.com/hubbub?sslmode=require",
+            },
+            "DATABASE_URL must verify",
+        ),
+    ],
+)
+def test_production_refuses_what_is_insecure(
+    tmp_path: Path, environment: dict[str, str], words: str
+) -> None:
+    refused = hubbub(
+        "serve", "--port", "0", data_dir=tmp_path / "data", HUBBUB_ENV="production", **environment
+    )
+    assert refused.returncode == 1
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"HUBBUB_ENV": "prod"}, "HUBBUB_ENV"),
+        ({"DATABASE_URL": "mongodb://localhost/x"}, "mongodb"),
+        ({"DATABASE_URL": "sqlite://"}, "in-memory"),
+        ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "database"),
+        ({"ROLE": "jobs"}, "needs PostgreSQL"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(
+    tmp_path: Path, environment: dict[str, str], words: str
+) -> None:
+    refused = hubbub("serve", "--port", "0", data_dir=tmp_path / "data", **environment)
+    assert refused.returncode == 1
+    assert words in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_settings_are_shown_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=8111\nLOG_LEVEL=debug\n")
+    shown = hubbub(
+        "settings",
+        data_dir=tmp_path / "data",
+        JWT_SECRET=SECRET,
+        DATABASE_URL="postgresql://me:hidden@127.0.0.1/hubbub",
+        LOG_LEVEL="error",
+        COLUMNS="200",
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "8111" in shown.stdout, ".env stands above the defaults"
+    assert "error" in shown.stdout, "the environment stands above .env"
+    assert "debug" not in shown.stdout
+    assert SECRET not in shown.stdout
+    assert "hidden" not in shown.stdout
+
+
+def test_migrations_go_up_and_down(database_url: str, tmp_path: Path) -> None:
+    up = hubbub("migrate", data_dir=tmp_path / "data", DATABASE_URL=database_url)
+    assert up.returncode == 0, up.stderr
+    again = hubbub("migrate", data_dir=tmp_path / "data", DATABASE_URL=database_url)
+    assert "already" in again.stdout
+    down = hubbub("migrate", "--to", "base", data_dir=tmp_path / "data", DATABASE_URL=database_url)
+    assert down.returncode == 0, down.stderr
+    final = hubbub("migrate", data_dir=tmp_path / "data", DATABASE_URL=database_url)
+    assert final.returncode == 0, final.stderr
+
+
+def test_many_may_migrate_at_once(database_url: str, tmp_path: Path) -> None:
+    environment = os.environ | {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path / "data")}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "hubbub", "migrate"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    for process in running:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
