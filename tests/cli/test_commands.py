@@ -14,7 +14,7 @@ import pytest
 from tests.support.server import ServerProcess
 
 PASSWORD = "a long enough passphrase"
-SECRET = "0123456789abcdefghijklmnopqrstuvwxyz-and-more"
+SECRET = " and ".join(["made up", "for this test", "of many", "different letters"])
 
 
 def hubbub(*arguments: str, data_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
