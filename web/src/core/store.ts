@@ -100,7 +100,8 @@ export interface Actions {
   type(room: Id): void;
   setDraft(where: string, text: string): void;
 
-  createRoom(form: { name: string; kind: RoomKind; topic?: string; members?: Id[] }): Promise<RoomView>;
+  /** A direct conversation has no name. */
+  createRoom(form: { name?: string; kind: RoomKind; topic?: string; members?: Id[] }): Promise<RoomView>;
   changeRoom(room: Id, change: { name?: string; topic?: string; archived?: boolean }): Promise<void>;
   deleteRoom(room: Id): Promise<void>;
   joinRoom(room: Id): Promise<void>;

@@ -73,7 +73,7 @@ function Member({
   const self = user.id === me;
   const write = () =>
     attempt(async () => {
-      const direct = await actions.createRoom({ name: "", kind: "direct", members: [user.id] });
+      const direct = await actions.createRoom({ kind: "direct", members: [user.id] });
       navigate(roomPath(direct.id));
     });
   const remove = () =>

@@ -261,7 +261,7 @@ export const actions: Actions = {
   setDraft(where, text) {
     setState({ drafts: { ...getState().drafts, [where]: text } });
   },
-  async createRoom({ name, kind, topic = "", members = [] }) {
+  async createRoom({ name = "", kind, topic = "", members = [] }) {
     await wait(150);
     const id = addRoom(name, kind, [me.id, ...members], 0, { topic, ago: 0 });
     const room = rooms[id] as RoomView;

@@ -55,7 +55,7 @@ export default function Invite() {
         {needsRoom && !chosen ? (
           <p className="text-sm text-ink-2">A guest needs a room to come to. Create one first.</p>
         ) : (
-          <LinkMaker key={role} invitee={role} room={chosen || undefined} />
+          <LinkMaker key={`${role} ${chosen}`} invitee={role} room={chosen || undefined} />
         )}
       </div>
     </Modal>

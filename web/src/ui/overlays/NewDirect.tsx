@@ -17,7 +17,7 @@ export default function NewDirect() {
   const start = async () => {
     setBusy(true);
     const done = await attempt(async () => {
-      const room = await actions.createRoom({ name: "", kind: "direct", members: chosen });
+      const room = await actions.createRoom({ kind: "direct", members: chosen });
       navigate(roomPath(room.id));
     });
     if (done) closeOverlay();

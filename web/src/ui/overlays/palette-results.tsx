@@ -133,7 +133,7 @@ function usePeople(query: string | null): Result[] {
 
 function writeTo(user: User): Promise<boolean> {
   return attempt(async () => {
-    const room = await actions.createRoom({ name: "", kind: "direct", members: [user.id] });
+    const room = await actions.createRoom({ kind: "direct", members: [user.id] });
     navigate(roomPath(room.id));
   });
 }

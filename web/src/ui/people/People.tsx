@@ -77,7 +77,7 @@ function Person({ user, online }: { user: User; online: boolean }) {
   const changeable = admin && !self && user.role !== "owner" && user.role !== "guest";
   const write = () =>
     attempt(async () => {
-      const room = await actions.createRoom({ name: "", kind: "direct", members: [user.id] });
+      const room = await actions.createRoom({ kind: "direct", members: [user.id] });
       navigate(roomPath(room.id));
     });
   const deactivate = () =>

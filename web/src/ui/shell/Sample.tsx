@@ -1,5 +1,7 @@
 import { Sparkles } from "lucide-react";
 import { useState } from "react";
+import { useRoute } from "wouter";
+import { usePhone } from "../lib/hooks";
 import { prefer, usePreferences } from "../lib/preferences";
 import { isAdmin } from "../lib/rooms";
 import { Button } from "../parts/Button";
@@ -20,6 +22,8 @@ export function SampleStrip() {
   const admin = useStore(isAdmin);
   const alone = useAlone();
   const declined = usePreferences((preferences) => preferences.sampleDeclined);
+  const phone = usePhone();
+  const [atHome] = useRoute("/");
   const [busy, setBusy] = useState(false);
   const run = async (verb: () => Promise<void>, done?: string) => {
     setBusy(true);
@@ -43,7 +47,8 @@ export function SampleStrip() {
       </div>
     );
   }
-  if (!alone || declined) return null;
+  // On a wide screen the page beside says so already.
+  if (!alone || declined || (atHome && !phone)) return null;
   return (
     <div className="shrink-0 border-t border-line px-4 py-3 text-sm text-ink-2">
       <p className="flex items-start gap-2">

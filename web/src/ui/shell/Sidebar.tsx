@@ -109,7 +109,14 @@ export function Sidebar() {
               <RoomLink key={room.id} room={room} />
             ))}
             {direct.length === 0 && (
-              <Hint>{filtering ? "Nobody has this name." : "Write to somebody with the plus above."}</Hint>
+              <Hint>
+                {filtering ? "Nobody has this name." : "For what concerns only two or three."}
+                {!filtering && (
+                  <Button small className="mt-2" onClick={() => openOverlay({ name: "new-direct" })}>
+                    Write to somebody
+                  </Button>
+                )}
+              </Hint>
             )}
           </Section>
         )}
