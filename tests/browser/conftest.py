@@ -24,8 +24,9 @@ PATIENCE_MS = 15_000
 PASSWORD = "a long enough passphrase"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    # No longer than a module: while Playwright is open its loop runs, and no async test can.
     chromium = (
         os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     )
