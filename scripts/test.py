@@ -14,8 +14,9 @@ from scripts.house import BIN, ROOT, WEB, fail, tell, tool_environment
 from scripts.packages import ensure_packages
 
 LEAST_COVERED = 85
-LEAST_COVERED_CLIENT = 70
-"""Percent of lines, of the server and of the browser client."""
+"""Percent of the server's lines and branches."""
+LEAST_COVERED_CLIENT = 80
+"""Percent of lines of the client's core; its interface is driven by the browser tests instead."""
 TAIL = 4096
 
 
@@ -62,7 +63,7 @@ def run_vitest(coverage: bool) -> tuple[int, str]:
         reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
         measured = [
             "--coverage.enabled",
-            "--coverage.include=src/**",
+            "--coverage.include=src/core/**",
             "--coverage.reporter=text",
             f"--coverage.thresholds.lines={LEAST_COVERED_CLIENT}",
         ]
