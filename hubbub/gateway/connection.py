@@ -24,7 +24,7 @@ from .packets import (
     encode_packet,
     fill_placeholders,
 )
-from .session import SERVER_CLOSED, Session
+from .session import SERVER_CLOSED, TRANSPORT_CLOSED, Session
 from .socket import Socket
 
 if TYPE_CHECKING:
@@ -155,7 +155,9 @@ class Connection:
 
     def _accept(self, socket: Socket) -> None:
         if self.session.closed or socket not in self.sockets:
+            # It left while its connect handler ran: what that set up has to be taken down.
             socket.forget()
+            self._tell_disconnect(socket, TRANSPORT_CLOSED)
             return
         self.session.server.wheel.cancel(self)
         socket.accept()
@@ -187,8 +189,12 @@ class Connection:
     def _dismiss(self, socket: Socket, reason: str) -> None:
         was_connected = socket.connected
         socket.forget()
+        if was_connected:
+            self._tell_disconnect(socket, reason)
+
+    def _tell_disconnect(self, socket: Socket, reason: str) -> None:
         handler = socket.namespace.disconnect_handler
-        if was_connected and handler is not None:
+        if handler is not None:
             self._start(partial(self._handle_disconnect, handler, socket, reason), handler)
 
     def _handle_disconnect(self, handler: Callable[..., Any], socket: Socket, reason: str) -> None:

@@ -126,7 +126,10 @@ class Namespace:
         return handler
 
     def on_disconnect(self, handler: H) -> H:
-        """Decorator: ``handler(socket, reason)`` runs once for each socket that was connected."""
+        """Decorator: ``handler(socket, reason)`` runs once for each socket that was let in.
+
+        A client may leave while its connect handler runs; once that has let it in, this runs too.
+        """
         self.disconnect_handler = handler
         return handler
 

@@ -53,6 +53,39 @@ async def test_connect_handlers_decide() -> None:
         assert socket.namespace is namespace
 
 
+async def test_a_client_that_leaves_while_it_is_let_in_is_told_of() -> None:
+    gateway = Gateway()
+    namespace = gateway.namespace()
+    asked, decide = asyncio.Event(), asyncio.Event()
+    let_in: list[Socket] = []
+    left: list[Socket] = []
+
+    @namespace.on_connect
+    async def connect(socket: Socket, _auth: object) -> None:
+        asked.set()
+        await decide.wait()
+        let_in.append(socket)
+
+    @namespace.on_disconnect
+    def disconnect(socket: Socket, _reason: str) -> None:
+        left.append(socket)
+
+    async with serving(gateway) as served:
+        async with await served.connect() as raw:
+            await raw.text()
+            raw.send("40")
+            await asked.wait()
+        async with asyncio.timeout(10):
+            while gateway.stats().sessions:
+                await asyncio.sleep(0.01)
+            assert left == []
+            decide.set()
+            while not left:
+                await asyncio.sleep(0.01)
+        assert left == let_in
+        assert not namespace.sockets
+
+
 async def test_what_is_sent_while_connecting_comes_after_the_connect_packet() -> None:
     gateway = Gateway()
     namespace = gateway.namespace()
