@@ -1,7 +1,7 @@
 /** `npx vite --config src/ui/dev/vite.config.ts`: the interface on an in-memory double of core/, without a server. */
 import { fileURLToPath } from "node:url";
 import { defineConfig, mergeConfig, type Plugin } from "vite";
-import base from "../../../vite.config";
+import base from "../../../vite.config.ts";
 
 const real = fileURLToPath(new URL("../store.ts", import.meta.url));
 const fake = fileURLToPath(new URL("./fake.ts", import.meta.url));

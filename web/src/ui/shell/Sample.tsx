@@ -34,7 +34,7 @@ export function SampleStrip() {
     return (
       <div className="flex shrink-0 items-center gap-2 border-t border-line px-4 py-2 text-sm text-ink-2">
         <Sparkles {...ICON} className="shrink-0 text-accent-ink" />
-        <span className="min-w-0 grow">Sample people and rooms</span>
+        <span className="min-w-0 grow">Sample workspace</span>
         <Button
           small
           look="quiet"
