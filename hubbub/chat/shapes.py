@@ -1,4 +1,4 @@
-"""Rooms and messages as the contract shows them (PROTOCOL.md; web/src/core/wire.ts)."""
+"""Rooms and messages as the contract shows them (docs/api.md; web/src/core/wire.ts)."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

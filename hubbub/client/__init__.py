@@ -1,6 +1,6 @@
 """An asyncio client for bots, scripts, and Hubbub's own load and fault tests.
 
-It speaks PROTOCOL.md and nothing else: it keeps a cursor for each stream, resumes after a lost connection, fills
+It speaks docs/api.md and nothing else: it keeps a cursor for each stream, resumes after a lost connection, fills
 holes, drops what comes twice, and sends a command again with the same key until it is acknowledged.
 """
 

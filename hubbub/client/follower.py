@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change, as PROTOCOL.md describes it; `at` is RFC 3339 text."""
+    """One change, as docs/api.md describes it; `at` is RFC 3339 text."""
 
     stream: str
     seq: int

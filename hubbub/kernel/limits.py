@@ -1,4 +1,4 @@
-"""Rate limits, all declared in one table (DESIGN §7)."""
+"""Rate limits, all declared in one table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The log: streams of entries, `seq` 1, 2, 3 … without holes (DESIGN §2).
+"""The log: streams of entries, `seq` 1, 2, 3 … without holes (docs/log.md).
 
 An entry is appended in the transaction that makes the change it tells of. `seq` is taken under the stream's own
 row lock, which the transaction holds until it commits, so a lower `seq` never appears after a higher one.
@@ -96,7 +96,7 @@ class Entry:
     data: bytes
 
     def encode(self) -> bytes:
-        """The entry as clients receive it (PROTOCOL.md, `entries`), as JSON."""
+        """The entry as clients receive it (docs/api.md, `entries`), as JSON."""
         document: dict[str, Any] = {
             "stream": self.stream,
             "seq": self.seq,

@@ -1,4 +1,4 @@
-"""The relay: from the bus to this node's followers, every entry once and in order (DESIGN §2).
+"""The relay: from the bus to this node's followers, every entry once and in order (docs/delivery.md).
 
 For each stream somebody here follows it knows the last `seq` delivered. The next in line is delivered; a hole is
 read from the log first; an old one is dropped. A sweep, one query for all streams, finds what a lost hint hid.

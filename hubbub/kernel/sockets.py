@@ -1,4 +1,4 @@
-"""Socket commands: parse, submit to the committer, acknowledge (PROTOCOL.md, Socket)."""
+"""Socket commands: parse, submit to the committer, acknowledge (docs/api.md, Socket)."""
 
 import asyncio
 import logging

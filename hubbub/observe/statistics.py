@@ -41,7 +41,7 @@ class Statistics:
         return round((after - before) / (end - start), 1) if end > start else 0.0
 
     def figures(self) -> dict[str, Any]:
-        """What every client may know (PROTOCOL.md, `stats`)."""
+        """What every client may know (docs/api.md, `stats`)."""
         return {
             "online": len(self._presence.online()),
             "active": self._delivery.people,

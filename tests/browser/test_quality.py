@@ -123,7 +123,7 @@ def test_nothing_serious_for_axe(visitors: Visitors, phone: bool, dark: bool) ->
 
 
 def test_first_load_is_small(visitors: Visitors) -> None:
-    """At most 150 KB of JavaScript, gzipped, until a conversation is on the screen (DESIGN §6)."""
+    """At most 150 KB of JavaScript, gzipped, until a conversation is on the screen."""
     page = found_workspace(visitors)
     open_room(page, "General")
     say(page, "something to **render**")

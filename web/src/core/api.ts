@@ -1,4 +1,4 @@
-/** HTTP as PROTOCOL.md has it: bearer token, problem documents, idempotency keys, one silent refresh on 401. */
+/** HTTP as docs/api.md has it: bearer token, problem documents, idempotency keys, one silent refresh on 401. */
 import { freshKey } from "./ids";
 import { ApiError, fromProblem, unreachable } from "./problem";
 import type { SignedIn } from "./wire";
