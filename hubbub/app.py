@@ -19,7 +19,13 @@ from hubbub.chat.jobs import start_jobs as start_chat_jobs
 from hubbub.gateway import Gateway
 from hubbub.kernel.clock import Clock, system_clock
 from hubbub.kernel.delivery import EXPIRY_SECONDS, HEADS_SECONDS, Delivery
-from hubbub.kernel.http import Edge, TrustedProxies, install_problem_handlers
+from hubbub.kernel.errors import NotFound
+from hubbub.kernel.http import (
+    Edge,
+    TrustedProxies,
+    install_problem_handlers,
+    problem_response,
+)
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.periodic import Periodic
 from hubbub.kernel.presence import Presence
@@ -36,6 +42,7 @@ from hubbub.web import Client, find_web_dir
 
 logger = logging.getLogger("hubbub.app")
 
+OPERATIONS = ("/health", "/livez", "/readyz", "/metrics")
 TRIM_SECONDS = 3_600.0
 STATS_SECONDS = 5.0
 GOODBYE_SECONDS = 1.0
@@ -52,7 +59,7 @@ class Application:
         self.kernel = Kernel(settings, load_secrets(settings), clock=clock)
         self.gateway = Gateway(
             allowed_origins=settings.allowed_origins,
-            max_sockets=settings.max_sockets,
+            max_sockets=settings.max_sockets if settings.role in ("all", "realtime") else 0,
             client_address=lambda peer, headers: proxies.client_address(
                 peer[0] if peer else "", headers.get("x-forwarded-for")
             ),
@@ -120,10 +127,13 @@ class Application:
         if path.startswith("/socket.io"):
             await self.gateway.asgi(scope, receive, send)
             return
-        is_page = scope["type"] == "http" and not path.startswith(
-            ("/api/", "/health", "/livez", "/readyz", "/metrics")
-        )
-        await (self.client if is_page else self.api)(scope, receive, send)
+        if scope["type"] != "http" or path.startswith(OPERATIONS):
+            await self.api(scope, receive, send)
+        elif self.settings.role not in ("all", "api"):
+            problem = NotFound(f"This process serves no API: its role is {self.settings.role}.")
+            await problem_response(problem, scope["state"]["request_id"])(scope, receive, send)
+        else:
+            await (self.api if path.startswith("/api/") else self.client)(scope, receive, send)
 
     async def leave(self) -> None:
         """Asks the sockets to come back elsewhere, each in its turn, then closes them."""
@@ -137,13 +147,14 @@ class Application:
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
         sweep = asyncio.create_task(self.kernel.relay.run(), name="sweep")
-        self.periodic.start("trim", TRIM_SECONDS, self.kernel.trim)
         self.periodic.start("heads", HEADS_SECONDS, self.delivery.emit_heads)
         self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
         self.periodic.start("statistics", 1.0, self._sample)
         self.periodic.start("stats event", STATS_SECONDS, self._emit_stats)
-        start_people_jobs(self.kernel, self.periodic)
-        start_chat_jobs(self.kernel, self.periodic)
+        if self.settings.role in ("all", "jobs"):
+            self.periodic.start("trim", TRIM_SECONDS, self.kernel.trim)
+            start_people_jobs(self.kernel, self.periodic)
+            start_chat_jobs(self.kernel, self.periodic)
         logger.info(
             "Hubbub is up",
             extra={

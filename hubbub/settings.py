@@ -56,7 +56,7 @@ class Settings(BaseSettings):
         (), description="Addresses or networks whose X-Forwarded-For is believed, comma-separated"
     )
     role: Literal["all", "api", "realtime", "jobs"] = Field(
-        "all", description="What this process does; apart only on PostgreSQL"
+        "all", description="What this process does; apart only on PostgreSQL: api, realtime or jobs"
     )
     data_dir: Path = Field(Path("data"), description="Database, secrets and files live here (0700)")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level")

@@ -258,7 +258,8 @@ class Client:
                 if refused.status in (401, 403):
                     self._failure = refused
                     return
-            except (SocketIOError, httpx2.TransportError, OSError, TimeoutError) as error:
+            except Exception as error:
+                # The libraries below raise many things for a server that is not there yet.
                 logger.debug("connecting failed: %r", error)
             self._online.clear()
             await self._drop_socket()
