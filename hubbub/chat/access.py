@@ -10,11 +10,9 @@ from hubbub.chat.models import members, messages, rooms
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.errors import Conflict, Forbidden, NotFound
 from hubbub.people.models import users
+from hubbub.people.roles import COLLEAGUES
 
 Right = Literal["read", "post", "invite", "manage"]
-
-COLLEAGUES = frozenset({"owner", "admin", "member"})
-"""Roles that see open rooms and the workspace; clients and guests see only rooms they are in."""
 
 NO_ROOM = "There is no such room, or it is not yours to see."
 NO_MESSAGE = "There is no such message, or it is not yours to see."

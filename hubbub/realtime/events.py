@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from hubbub.chat.access import COLLEAGUES, shared_rooms
 from hubbub.gateway import ConnectRefused, EncodedJson, Namespace, Socket
 from hubbub.kernel.bus import Signal
 from hubbub.kernel.delivery import Connection, Delivery
@@ -18,7 +17,9 @@ from hubbub.kernel.presence import Presence
 from hubbub.kernel.schemas import Identifier
 from hubbub.kernel.sockets import count_command, parse_input, require_connection
 from hubbub.people.access import authenticate
+from hubbub.people.hooks import hooks
 from hubbub.people.models import workspaces
+from hubbub.people.roles import COLLEAGUES
 
 logger = logging.getLogger("hubbub.realtime")
 
@@ -121,7 +122,7 @@ def announce_presence(kernel: Kernel, user: str, online: bool) -> None:
 
     def find_streams(connection: Any) -> list[str]:
         found = connection.execute(workspaces.select()).first()
-        return [*([found.id] if found else []), *shared_rooms(connection, user)]
+        return [*([found.id] if found else []), *hooks.streams_of(connection, user)]
 
     async def announce() -> None:
         try:

@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select
 
 from hubbub.chat.access import (
-    COLLEAGUES,
     NO_ROOM,
     access_message,
     access_room,
@@ -20,6 +19,7 @@ from hubbub.kernel.clock import format_optional_time
 from hubbub.kernel.errors import Malformed, NotFound
 from hubbub.kernel.log import streams
 from hubbub.people.models import users, workspaces
+from hubbub.people.roles import COLLEAGUES
 from hubbub.people.shapes import user_shape, workspace_shape
 
 MOST_UNREAD = 100

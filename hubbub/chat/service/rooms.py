@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from hubbub.chat.access import COLLEAGUES, NO_ROOM, access_room, visible_people
+from hubbub.chat.access import NO_ROOM, access_room, visible_people
 from hubbub.chat.models import members, messages, read_marks, rooms
 from hubbub.chat.service.queries import read_room_view
 from hubbub.chat.service.search import forget_message
@@ -18,6 +18,7 @@ from hubbub.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from hubbub.kernel.ids import new_id
 from hubbub.kernel.transaction import Transaction
 from hubbub.people.models import users, workspaces
+from hubbub.people.roles import COLLEAGUES
 
 MOST_MEMBERS = 1_000
 MOST_DIRECT = 9

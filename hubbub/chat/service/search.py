@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
 
-from hubbub.chat.access import COLLEAGUES
 from hubbub.chat.models import members, messages, rooms
 from hubbub.chat.shapes import message_shapes
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.errors import Invalid
 from hubbub.kernel.kernel import Kernel
+from hubbub.people.roles import COLLEAGUES
 
 TRIGRAM = 3
 WORDS = 10
