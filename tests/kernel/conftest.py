@@ -54,7 +54,8 @@ async def kernel(database_url: str, tmp_path: Path, clock: FakeClock) -> AsyncIt
     made = Kernel(settings, ["a secret of forty characters, for tests."], clock=clock)
     with made.database.writing() as connection:
         metadata.create_all(
-            connection, tables=[metadata.tables[n] for n in ("streams", "entries", "audit", "replies")]
+            connection,
+            tables=[metadata.tables[n] for n in ("streams", "entries", "audit", "replies")],
         )
     yield made
     await made.close()

@@ -76,7 +76,14 @@ async def test_one_failing_command_takes_nothing_with_it(
         return_exceptions=True,
     )
     kinds = [type(result).__name__ for result in results]
-    assert kinds == ["Outcome", "ZeroDivisionError", "Outcome", "Forbidden", "RuntimeError", "Outcome"]
+    assert kinds == [
+        "Outcome",
+        "ZeroDivisionError",
+        "Outcome",
+        "Forbidden",
+        "RuntimeError",
+        "Outcome",
+    ]
     entries = all_entries(kernel.database, stream)
     assert [entry.seq for entry in entries] == [1, 2, 3]
     assert [orjson.loads(entry.data)["text"] for entry in entries] == ["a", "b", "c"]
