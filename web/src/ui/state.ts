@@ -24,6 +24,8 @@ export interface Note {
 
 interface EmojiRequest {
   anchor: Element;
+  /** Where it was when it was asked: a message's toolbar is gone as soon as the pointer is. */
+  place: DOMRect;
   pick: (emoji: string) => void;
 }
 
@@ -53,7 +55,9 @@ const { setState, getState } = useUi;
 
 export const openOverlay = (overlay: Overlay) => setState({ overlay });
 export const closeOverlay = () => setState({ overlay: null });
-export const pickEmoji = (anchor: Element, pick: (emoji: string) => void) => setState({ emoji: { anchor, pick } });
+export function pickEmoji(anchor: Element, pick: (emoji: string) => void): void {
+  setState({ emoji: { anchor, place: anchor.getBoundingClientRect(), pick } });
+}
 export const closeEmoji = () => setState({ emoji: null });
 export const startEditing = (message: Id) => setState({ editing: message });
 export const stopEditing = () => setState({ editing: null });

@@ -104,7 +104,9 @@ export const MessageRow = memo(function MessageRow(props: Props) {
               </time>
             </header>
           )}
-          {message.reply_to !== null && !inThread && <ReplyContext room={message.room} root={message.reply_to} />}
+          {message.reply_to !== null && !grouped && !inThread && (
+            <ReplyContext room={message.room} root={message.reply_to} />
+          )}
           {editing ? <EditBox message={message} /> : <MessageBody message={message} />}
           {message.delivery === "failed" && <Failed message={message} />}
           {message.reactions.length > 0 && !message.deleted && <Reactions message={message} />}

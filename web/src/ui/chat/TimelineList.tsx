@@ -27,7 +27,7 @@ export function TimelineList({ room, timeline, seq }: Props) {
   const { messages, hasBefore, hasAfter, loading, unreadFrom } = timeline;
   const me = useStore((state) => state.me?.id);
   const scroller = useRef<HTMLDivElement>(null);
-  const [atEnd, setAtEnd] = useState(true);
+  const [atEnd, setAtEnd] = useState(seq === undefined);
   const title = useRoomTitle(room);
 
   const rows = useMemo(
@@ -68,9 +68,14 @@ export function TimelineList({ room, timeline, seq }: Props) {
     if (lastOwn && lastKey) list.scrollToEnd();
   }, [list, lastKey, lastOwn]);
 
-  // The composer grows and the window shrinks: whoever was at the end stays there.
+  // The composer grows, the window shrinks, a message is drawn anew: whoever was at the end stays there.
   const pinned = useRef(atEnd);
   pinned.current = atEnd && !hasAfter;
+  const height = list.getTotalSize();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: acts when the height has changed
+  useLayoutEffect(() => {
+    if (pinned.current) list.scrollToEnd();
+  }, [list, height]);
   useLayoutEffect(() => {
     const element = scroller.current;
     if (!element || typeof ResizeObserver === "undefined") return;
@@ -92,7 +97,14 @@ export function TimelineList({ room, timeline, seq }: Props) {
   useLayoutEffect(onScroll, [onScroll, rows]);
 
   const indexOfSeq = useCallback((wanted: number) => rows.findIndex((row) => row.message.seq === wanted), [rows]);
-  const show = useCallback((index: number) => list.scrollToIndex(index + lead, { align: "center" }), [list, lead]);
+  const show = useCallback(
+    (index: number) => {
+      pinned.current = false;
+      setAtEnd(false);
+      list.scrollToIndex(index + lead, { align: "center" });
+    },
+    [list, lead],
+  );
   const flash = useLinkedMessage(room.id, seq, timeline, indexOfSeq, show);
   const unseen = useReading(room, messages, me, atEnd && !hasAfter);
   useAnnouncements(messages, me);
@@ -106,14 +118,14 @@ export function TimelineList({ room, timeline, seq }: Props) {
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (event.key !== "ArrowUp" && event.key !== "ArrowDown") return;
-    const row = (event.target as HTMLElement).closest<HTMLElement>("[role=article]");
+    const row = (event.target as HTMLElement).closest<HTMLElement>("article");
     if (event.target !== row || event.altKey) return;
     event.preventDefault();
     const index = Number(row?.parentElement?.dataset.index) + (event.key === "ArrowUp" ? -1 : 1);
     if (index < lead || index >= rows.length + lead) return;
     list.scrollToIndex(index, { align: "auto" });
     requestAnimationFrame(() =>
-      scroller.current?.querySelector<HTMLElement>(`[data-index="${index}"] > [role=article]`)?.focus(),
+      scroller.current?.querySelector<HTMLElement>(`[data-index="${index}"] > article`)?.focus(),
     );
   };
 
@@ -133,7 +145,7 @@ export function TimelineList({ room, timeline, seq }: Props) {
       >
         {/* Few messages sit at the bottom, by the composer. */}
         <div className="flex min-h-full flex-col justify-end">
-          <div className="relative shrink-0" style={{ height: list.getTotalSize() }}>
+          <div className="relative shrink-0" style={{ height }}>
             <div className="absolute inset-x-0 top-0" style={{ transform: `translateY(${items[0]?.start ?? 0}px)` }}>
               {items.map((item) => {
                 const row = rows[item.index - lead];

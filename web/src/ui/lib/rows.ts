@@ -48,7 +48,7 @@ export function buildRows(
 
 function belongsTo(before: TimelineMessage, message: TimelineMessage): boolean {
   if (before.author !== message.author || before.deleted || message.deleted) return false;
-  if (message.reply_to !== null && message.reply_to !== before.reply_to) return false;
+  if (message.reply_to !== before.reply_to) return false;
   const gap = Date.parse(message.created_at) - Date.parse(before.created_at);
   return gap < GROUP_MS;
 }

@@ -6,17 +6,20 @@ import { closeEmoji } from "../state";
 
 interface Props {
   anchor: Element;
+  place: DOMRect;
   pick: (emoji: string) => void;
 }
 
 const COLUMNS = 8;
 
 /** Emoji by group, and a search by name. Opened for a reaction or for the composer. */
-export default function EmojiPicker({ anchor, pick }: Props) {
+export default function EmojiPicker({ anchor, place, pick }: Props) {
   const [query, setQuery] = useState("");
   const search = useRef<HTMLInputElement>(null);
   const recent = useMemo(recentEmoji, []);
   const found = useMemo(() => (query.trim() ? findEmoji(query.trim(), 80) : null), [query]);
+  const spot = useMemo(() => ({ getBoundingClientRect: () => place }), [place]);
+  const row = useMemo(() => anchor.closest<HTMLElement>("article"), [anchor]);
   const choose = (emoji: string) => {
     rememberEmoji(emoji);
     closeEmoji();
@@ -42,10 +45,10 @@ export default function EmojiPicker({ anchor, pick }: Props) {
   return (
     <Popover.Root defaultOpen onOpenChange={(open) => !open && closeEmoji()}>
       <Popover.Portal>
-        <Popover.Positioner anchor={anchor} side="top" align="end" sideOffset={6} collisionPadding={8} className="z-50">
+        <Popover.Positioner anchor={spot} side="top" align="end" sideOffset={6} collisionPadding={8} className="z-50">
           <Popover.Popup
             initialFocus={search}
-            finalFocus={anchor instanceof HTMLElement ? () => anchor : undefined}
+            finalFocus={() => (anchor.isConnected && anchor instanceof HTMLElement ? anchor : (row ?? false))}
             aria-label="Choose an emoji"
             onKeyDown={onKeyDown}
             className="float-surface appear flex h-88 w-80 flex-col overflow-hidden rounded-xl outline-none"

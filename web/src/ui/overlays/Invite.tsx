@@ -7,7 +7,7 @@ import { useStore } from "../store";
 import { LinkMaker } from "./LinkMaker";
 
 const ROLES: { role: Role; name: string; text: string; admin: boolean }[] = [
-  { role: "member", name: "Member", text: "A colleague: sees open rooms, makes rooms, invites guests.", admin: false },
+  { role: "member", name: "Member", text: "A colleague: sees open rooms, makes rooms, invites guests.", admin: true },
   { role: "admin", name: "Admin", text: "A member who also manages people and rooms.", admin: true },
   { role: "client", name: "Client", text: "Has an account, sees only the rooms they are added to.", admin: false },
   { role: "guest", name: "Guest", text: "No account: a name and one room, for one visit.", admin: false },
@@ -27,7 +27,8 @@ export default function Invite() {
     [rooms],
   );
   const roles = ROLES.filter((one) => admin || !one.admin);
-  const needsRoom = role === "guest";
+  // Members of the company invite others into their rooms only.
+  const needsRoom = role === "guest" || !admin;
   const chosen = room || (needsRoom ? open[0]?.id : undefined);
   return (
     <Modal title="Invite people">
@@ -53,7 +54,7 @@ export default function Invite() {
           ))}
         </Choice>
         {needsRoom && !chosen ? (
-          <p className="text-sm text-ink-2">A guest needs a room to come to. Create one first.</p>
+          <p className="text-sm text-ink-2">They need a room to come to. Create one first.</p>
         ) : (
           <LinkMaker key={`${role} ${chosen}`} invitee={role} room={chosen || undefined} />
         )}

@@ -1,6 +1,6 @@
 import { Sparkles } from "lucide-react";
 import { useState } from "react";
-import { useRoute } from "wouter";
+import { useLocation, useRoute } from "wouter";
 import { usePhone } from "../lib/hooks";
 import { prefer, usePreferences } from "../lib/preferences";
 import { isAdmin } from "../lib/rooms";
@@ -24,10 +24,12 @@ export function SampleStrip() {
   const declined = usePreferences((preferences) => preferences.sampleDeclined);
   const phone = usePhone();
   const [atHome] = useRoute("/");
+  const [, navigate] = useLocation();
   const [busy, setBusy] = useState(false);
   const run = async (verb: () => Promise<void>, done?: string) => {
     setBusy(true);
-    await attempt(verb, done);
+    // The room one is in may have come or gone with it.
+    if (await attempt(verb, done)) navigate("/");
     setBusy(false);
   };
   if (sample && admin) {

@@ -35,7 +35,7 @@ export function Shell() {
         {!(phone && inRoom) && <Rail bottom={phone} />}
         {sidebar && <Sidebar />}
         {!(phone && atHome) && (
-          <div id="content" tabIndex={-1} className="flex min-h-0 min-w-0 grow outline-none">
+          <div id="content" tabIndex={-1} className="relative flex min-h-0 min-w-0 grow outline-none">
             <Suspense fallback={<Waiting />}>
               <Switch>
                 <Route path="/r/:room/m/:seq">
