@@ -1,5 +1,4 @@
 /** Where the outbox survives a reload: IndexedDB, or memory alone where there is none (private windows). */
-import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { Id } from "./wire";
 
 export type CommandEvent = "message.post" | "message.edit" | "message.delete" | "message.react" | "message.unreact";
@@ -33,45 +32,76 @@ export interface OutboxStore {
   adopt(user: Id, from: string, to: string): Promise<Command[]>;
 }
 
-interface Schema extends DBSchema {
-  outbox: { key: string; value: Command; indexes: { user: Id } };
+/** The answer to a request of IndexedDB. */
+function answer<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
 }
 
+/** Settles when what the transaction did is kept, or is not. */
+function kept(transaction: IDBTransaction): Promise<void> {
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve();
+    transaction.onabort = () =>
+      reject(transaction.error ?? new DOMException("The transaction was aborted.", "AbortError"));
+  });
+}
+
+const byOrder = (one: Command, other: Command) => one.order - other.order;
+
 export function indexedStore(name = "hubbub"): OutboxStore {
-  let opened: Promise<IDBPDatabase<Schema>> | undefined;
-  const database = () => {
-    opened ??= openDB<Schema>(name, 1, {
-      upgrade(db) {
-        db.createObjectStore("outbox", { keyPath: "key" }).createIndex("user", "user");
-      },
-      terminated() {
-        opened = undefined;
-      },
-    });
-    return opened;
-  };
+  let opened: Promise<IDBDatabase> | undefined;
+
+  async function open(): Promise<IDBDatabase> {
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () =>
+      request.result.createObjectStore("outbox", { keyPath: "key" }).createIndex("user", "user");
+    const database = await answer(request);
+    // The browser may close it by itself, for instance when the site's data is cleared.
+    database.onclose = () => {
+      opened = undefined;
+    };
+    return database;
+  }
+
+  async function begin(mode: IDBTransactionMode) {
+    opened ??= open();
+    const transaction = (await opened).transaction("outbox", mode);
+    return { transaction, commands: transaction.objectStore("outbox") };
+  }
+
+  const ofUser = (commands: IDBObjectStore, user: Id): Promise<Command[]> =>
+    answer(commands.index("user").getAll(user));
+
   return {
     async all(user) {
-      const commands = await (await database()).getAllFromIndex("outbox", "user", user);
-      return commands.sort((one, other) => one.order - other.order);
+      const { commands } = await begin("readonly");
+      return (await ofUser(commands, user)).sort(byOrder);
     },
     async put(command) {
-      await (await database()).put("outbox", command);
+      const { transaction, commands } = await begin("readwrite");
+      commands.put(command);
+      await kept(transaction);
     },
     async remove(key) {
-      await (await database()).delete("outbox", key);
+      const { transaction, commands } = await begin("readwrite");
+      commands.delete(key);
+      await kept(transaction);
     },
     async adopt(user, from, to) {
-      const transaction = (await database()).transaction("outbox", "readwrite");
-      const adopted: Command[] = [];
-      for (const command of await transaction.store.index("user").getAll(user)) {
-        if (command.owner !== from) continue;
-        const own = { ...command, owner: to };
-        await transaction.store.put(own);
-        adopted.push(own);
-      }
-      await transaction.done;
-      return adopted.sort((one, other) => one.order - other.order);
+      const { transaction, commands } = await begin("readwrite");
+      const adopting = ofUser(commands, user).then((all) => {
+        const adopted = all.filter(({ owner }) => owner === from).sort(byOrder);
+        for (const command of adopted) {
+          command.owner = to;
+          commands.put(command);
+        }
+        return adopted;
+      });
+      const [adopted] = await Promise.all([adopting, kept(transaction)]);
+      return adopted;
     },
   };
 }
