@@ -22,6 +22,7 @@ WAITING_ENTRIES = 100_000
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 ACK_SECONDS = 10.0
+CANCELS = 10
 PAGE = 200
 REFRESH_BEFORE = 60.0
 
@@ -64,6 +65,7 @@ class Client:
         self._tasks: set[asyncio.Task[None]] = set()
         self._runner: asyncio.Task[None] | None = None
         self._wait_hint = 0.0
+        self._closing = False
         self._failure: ClientError | None = None
 
     async def __aenter__(self) -> Self:
@@ -79,10 +81,15 @@ class Client:
 
     async def close(self) -> None:
         """Closes the socket and stops everything this client started."""
-        tasks = [*self._tasks, *([self._runner] if self._runner else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._closing = True
+        tasks = {*self._tasks, *([self._runner] if self._runner else [])}
+        for _ in range(CANCELS):
+            if not tasks:
+                break
+            # The socket's library may swallow a cancellation while it connects: ask again.
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=1)
         await self._drop_socket()
         await self._http.aclose()
 
@@ -247,7 +254,7 @@ class Client:
 
     async def _run(self) -> None:
         wait = FIRST_WAIT
-        while True:
+        while not self._closing:
             lost = asyncio.Event()
             self._wait_hint = 0.0
             try:
