@@ -27,6 +27,7 @@ from hubbub.kernel.errors import (
     TooLarge,
     Unauthenticated,
     Unavailable,
+    WrongType,
 )
 from hubbub.kernel.ids import new_id
 from hubbub.kernel.kernel import Kernel
@@ -236,7 +237,7 @@ class Edge:
         try:
             if self._preflight(scope, headers, origin):
                 await Response(status_code=204)(scope, receive, decorated_send)
-            elif (problem := self._refuse_length(headers)) is not None:
+            elif (problem := self._refuse_body(scope["path"], headers)) is not None:
                 await problem_response(problem, identifier)(scope, receive, decorated_send)
             else:
                 with contextlib.suppress(TooLarge):
@@ -254,12 +255,18 @@ class Edge:
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body is larger than {self._max_body} bytes.")
 
-    def _refuse_length(self, headers: dict[bytes, bytes]) -> Problem | None:
-        """What is wrong with the announced length of the body, if anything."""
+    def _refuse_body(self, path: str, headers: dict[bytes, bytes]) -> Problem | None:
+        """What is wrong with the announced length or type of the body, if anything."""
         announced = headers.get(b"content-length", b"0")
         if not announced.isdigit():
             return Malformed("Content-Length is not a number.")
-        return self._too_large() if int(announced) > self._max_body else None
+        if int(announced) > self._max_body:
+            return self._too_large()
+        has_body = announced != b"0" or b"transfer-encoding" in headers
+        media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if has_body and path.startswith("/api/") and media_type != b"application/json":
+            return WrongType("The API takes JSON: send Content-Type: application/json.")
+        return None
 
     def _preflight(self, scope: Scope, headers: dict[bytes, bytes], origin: str) -> bool:
         return (

@@ -151,6 +151,23 @@ async def test_too_large_bodies_are_refused_before_they_are_read(application: Ap
     assert nonsense.status_code == 400
 
 
+async def test_only_json_is_taken(application: Application) -> None:
+    owner = await found_workspace(application)
+    headers = {"Authorization": f"Bearer {owner.token}"}
+    room = b'{"name": "Typed", "kind": "open"}'
+    for media_type, status in (
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+        ("application/json", 201),
+        ("application/json; charset=utf-8", 201),
+    ):
+        answer = await owner.http.post(
+            "/api/rooms", content=room, headers=headers | {"Content-Type": media_type}
+        )
+        assert answer.status_code == status, media_type
+
+
 async def test_only_allowed_origins_get_cors(application: Application) -> None:
     async with http(application) as client:
         allowed = await client.get("/api/setup", headers={"Origin": PAGES})
