@@ -70,9 +70,16 @@ def access_room(connection: Connection, caller: Caller, room: str, right: Right 
         raise Forbidden("A direct conversation belongs to the people in it and stays as it is.")
     if caller.role not in COLLEAGUES:
         raise Forbidden("Only members of the workspace may change a room.")
-    if right == "manage" and caller.role == "member" and row.created_by != caller.id:
+    if right == "manage" and not manages(caller, row):
         raise Forbidden("Only whoever made the room, an admin or the owner may do this.")
     return found
+
+
+def manages(caller: Caller, row: Any) -> bool:
+    """Whether the caller, being in the room (`row.joined`), may rename, archive and delete it."""
+    if row.joined is None or row.kind == "direct" or caller.role not in COLLEAGUES:
+        return False
+    return caller.role != "member" or row.created_by == caller.id
 
 
 def access_message(

@@ -127,7 +127,15 @@ async def test_topic_by_any_member_name_by_few(workspace: Workspace) -> None:
     path = f"/api/rooms/{workspace.room}"
     changed = await workspace.mia.call("PATCH", path, {"topic": "New"})
     assert changed["topic"] == "New"
+    same_name = {"name": "Project", "topic": "Newer"}
+    assert (await workspace.mia.call("PATCH", path, same_name))["topic"] == "Newer"
     await workspace.mia.call("PATCH", path, {"name": "New"}, status=403)
+    for person, manages in (
+        (workspace.owner, True),
+        (workspace.mia, False),
+        (workspace.guest, False),
+    ):
+        assert (await person.call("GET", path))["manages"] is manages
     await workspace.guest.call("PATCH", path, {"topic": "Mine"}, status=403)
     for bad in ({"name": "x"}, {"name": "y" * 51}, {"topic": "z" * 251}, {"other": 1}):
         await workspace.owner.call("PATCH", path, bad, status=422)

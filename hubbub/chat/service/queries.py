@@ -9,6 +9,7 @@ from hubbub.chat.access import (
     NO_ROOM,
     access_message,
     access_room,
+    manages,
     visible_people,
 )
 from hubbub.chat.models import members, mentions, messages, read_marks, rooms
@@ -85,7 +86,7 @@ def rooms_query(caller: Caller) -> Select[Any]:
     )
 
 
-def room_views(connection: Connection, rows: Iterable[Any]) -> list[dict[str, Any]]:
+def room_views(connection: Connection, caller: Caller, rows: Iterable[Any]) -> list[dict[str, Any]]:
     """RoomViews; the members of all rooms with one query."""
     rows = list(rows)
     people: dict[str, list[str]] = {row.id: [] for row in rows}
@@ -101,6 +102,7 @@ def room_views(connection: Connection, rows: Iterable[Any]) -> list[dict[str, An
             **room_shape(row),
             "head": row.head,
             "joined": row.joined is not None,
+            "manages": manages(caller, row),
             "members": people[row.id],
             "read": row.read,
             "unread": row.unread if row.joined is not None else 0,
@@ -116,7 +118,7 @@ def read_room_view(connection: Connection, caller: Caller, room: str) -> dict[st
     row = connection.execute(rooms_query(caller).where(rooms.c.id == room)).one_or_none()
     if row is None:
         raise NotFound(NO_ROOM)
-    return room_views(connection, [row])[0]
+    return room_views(connection, caller, [row])[0]
 
 
 def list_rooms(
@@ -127,7 +129,7 @@ def list_rooms(
     if cursor:
         query = query.where(rooms.c.id > cursor)
     rows = connection.execute(query).all()
-    items = room_views(connection, rows[:limit])
+    items = room_views(connection, caller, rows[:limit])
     return {"items": items, "next": items[-1]["id"] if len(rows) > limit else None}
 
 
@@ -228,7 +230,7 @@ def read_first_screen(connection: Connection, caller: Caller) -> dict[str, Any]:
     me = connection.execute(select(users).where(users.c.id == caller.id)).one()
     workspace = connection.execute(select(workspaces)).one()
     rows = connection.execute(rooms_query(caller).order_by(rooms.c.id).limit(ROOMS)).all()
-    views = room_views(connection, rows)
+    views = room_views(connection, caller, rows)
     visible = visible_people(connection, caller)
     people = select(users).order_by(users.c.id)
     if visible is not None:

@@ -138,15 +138,16 @@ def change_room(
     archived: bool | None = None,
 ) -> Answer:
     """Changes name, topic or archive of a room; what is None stays."""
-    needs_right = name is not None or archived is not None
-    found = access_room(tx.connection, caller, room, "manage" if needs_right else "invite")
+    row = access_room(tx.connection, caller, room, "invite").row
     values: dict[str, Any] = {}
-    if name is not None and name != found.row.name:
+    if name is not None and name != row.name:
         values["name"] = name
-    if topic is not None and topic != found.row.topic:
+    if topic is not None and topic != row.topic:
         values["topic"] = topic
-    if archived is not None and archived != (found.row.archived_at is not None):
+    if archived is not None and archived != (row.archived_at is not None):
         values["archived_at"] = tx.now if archived else None
+    if values.keys() - {"topic"}:
+        access_room(tx.connection, caller, room, "manage")
     if values:
         tx.connection.execute(update(rooms).where(rooms.c.id == room).values(**values))
         announce_room(tx, caller.id, "room.changed", room)

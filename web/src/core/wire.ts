@@ -62,6 +62,8 @@ export interface RoomView extends Room {
   /** The last `seq` of the room's stream. */
   head: number;
   joined: boolean;
+  /** Whether the caller may rename, archive and delete the room. */
+  manages?: boolean;
   members: Id[];
   /** The caller's read mark: the `seq` up to which everything was read. */
   read: number;

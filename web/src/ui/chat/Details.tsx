@@ -37,6 +37,7 @@ export function Details({ room }: { room: RoomView }) {
   const direct = room.kind === "direct";
   const kind = room.kind === "direct" ? null : KINDS[room.kind];
   const manage = inside && room.joined && !direct;
+  const rules = manage && room.manages !== false;
 
   const ask = (verb: string, text: string, run: () => Promise<void>) =>
     openOverlay({ name: "confirm", title: `${verb} ${room.name}?`, text, verb, danger: true, run });
@@ -108,7 +109,7 @@ export function Details({ room }: { room: RoomView }) {
             <Act icon={LogOut} onClick={leave}>
               Leave this room
             </Act>
-            {manage &&
+            {rules &&
               (room.archived ? (
                 <Act icon={Archive} onClick={() => attempt(() => actions.changeRoom(room.id, { archived: false }))}>
                   Restore this room
@@ -118,7 +119,7 @@ export function Details({ room }: { room: RoomView }) {
                   Archive this room
                 </Act>
               ))}
-            {manage && (
+            {rules && (
               <Act icon={Trash2} danger onClick={remove}>
                 Delete this room
               </Act>

@@ -8,8 +8,9 @@ import { actions, useStore } from "../store";
 
 export default function EditRoom({ room: id }: { room: Id }) {
   const room = useStore((state) => state.rooms[id]);
+  const renames = room?.manages !== false;
   const form = useForm(async (data) => {
-    const name = textOf(data, "name");
+    const name = renames ? textOf(data, "name") : room?.name;
     const topic = textOf(data, "topic");
     // Anyone in the room may change its topic, not everyone its name: only what changed is sent.
     const change = { ...(name !== room?.name && { name }), ...(topic !== room?.topic && { topic }) };
@@ -20,16 +21,18 @@ export default function EditRoom({ room: id }: { room: Id }) {
   return (
     <Modal title="Edit room">
       <form className="grid gap-4" onSubmit={form.onSubmit}>
-        <Field
-          label="Name"
-          name="name"
-          required
-          minLength={2}
-          maxLength={50}
-          defaultValue={room.name}
-          autoComplete="off"
-          error={form.fields.name}
-        />
+        {renames && (
+          <Field
+            label="Name"
+            name="name"
+            required
+            minLength={2}
+            maxLength={50}
+            defaultValue={room.name}
+            autoComplete="off"
+            error={form.fields.name}
+          />
+        )}
         <Field
           label="Topic"
           name="topic"
