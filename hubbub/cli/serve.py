@@ -1,6 +1,7 @@
 """Runs one process of Hubbub under uvicorn, and lets it go gracefully."""
 
 import fcntl
+import gc
 import os
 import socket
 from pathlib import Path
@@ -65,6 +66,9 @@ def run_server(settings: Settings) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"Hubbub is on http://{shown}:{port}", flush=True)
+    # What is there now stays: later collections need not look at it again.
+    gc.freeze()
+    gc.enable()
     Server(config, application.leave).run(sockets=[listener])
     if lock is not None:
         lock.close()
