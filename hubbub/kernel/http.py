@@ -35,6 +35,8 @@ from hubbub.kernel.kernel import Kernel
 logger = logging.getLogger("hubbub.http")
 
 JSON = "application/json"
+NOT_PAGES = ("/api/", "/socket.io", "/health", "/livez", "/readyz", "/metrics")
+NO_PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 SANE_REQUEST_ID = re.compile(rb"^[A-Za-z0-9._:-]{1,64}$")
 
 
@@ -189,7 +191,8 @@ class Edge:
         headers = dict(scope["headers"])
         given = headers.get(b"x-request-id", b"")
         identifier = given.decode() if SANE_REQUEST_ID.match(given) else new_id()
-        nonce = secrets.token_urlsafe(16)
+        is_page = not scope["path"].startswith(NOT_PAGES)
+        nonce = secrets.token_urlsafe(16) if is_page else ""
         peer = scope["client"][0] if scope.get("client") else ""
         forwarded = headers.get(b"x-forwarded-for")
         state = scope.setdefault("state", {})
@@ -279,10 +282,14 @@ class Edge:
         self, identifier: str, nonce: str, path: str, origin: str
     ) -> list[tuple[bytes, bytes]]:
         policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; "
-            "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; "
-            "connect-src 'self' ws: wss:; manifest-src 'self'; media-src 'self' blob:; "
-            "worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            NO_PAGE_POLICY
+            if not nonce
+            else (
+                f"default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic'; "
+                "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; "
+                "connect-src 'self' ws: wss:; manifest-src 'self'; media-src 'self' blob:; "
+                "worker-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            )
         )
         pairs = [
             (b"x-request-id", identifier.encode()),
