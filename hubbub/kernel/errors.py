@@ -6,6 +6,7 @@ from typing import Any
 class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
     """An error the caller is told of: `status`, `title`, one sentence of `detail`, field `errors`."""
 
+    type = "about:blank"
     status = 500
     title = "Internal error"
 
@@ -25,7 +26,7 @@ class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
     def document(self, request_id: str = "") -> dict[str, Any]:
         """The problem document (RFC 9457, section 3), with `retry_after` in seconds where known."""
         document: dict[str, Any] = {
-            "type": "about:blank",
+            "type": self.type,
             "title": self.title,
             "status": self.status,
             "detail": self.detail,

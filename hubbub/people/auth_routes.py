@@ -225,6 +225,7 @@ async def check_second_factor(kernel: Kernel, caller: Caller, row: Any, code: st
     """Raises Unauthenticated without the right, unused code."""
     if code is None:
         problem = Unauthenticated("Enter the code from your authenticator app.")
+        problem.type = "urn:hubbub:problem:totp-needed"
         problem.title = "Second factor needed"
         raise problem
     outcome = await kernel.write(totp.spend_code, caller, user=row.id, code=code)

@@ -1,11 +1,15 @@
 """Three people in three browsers; the server killed, the network lost, two tabs."""
 
 import re
+import time
 
+import httpx2
+import pyotp
 import pytest
 from playwright.sync_api import Page, expect
 
 from .conftest import (
+    PASSWORD,
     PATIENCE_MS,
     Visitors,
     enter_as_guest,
@@ -179,3 +183,32 @@ def test_a_removed_member_loses_the_room_at_once(visitors: Visitors) -> None:
     )
     assert people == 204
     expect(guest.get_by_test_id("composer")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+def test_sign_in_with_a_second_factor(visitors: Visitors) -> None:
+    owner = found_workspace(visitors)
+    secret = owner.evaluate(
+        """async () => {
+            const refreshed = await fetch('/api/auth/refresh', {method: 'POST', credentials: 'include'});
+            const {access_token} = await refreshed.json();
+            const headers = {Authorization: `Bearer ${access_token}`};
+            const begun = await fetch('/api/auth/totp', {method: 'POST', headers});
+            return {secret: (await begun.json()).secret, token: access_token};
+        }"""
+    )
+    code = pyotp.TOTP(secret["secret"])
+    confirmed = httpx2.post(
+        f"{visitors.server.url}/api/auth/totp/confirm",
+        json={"code": code.now()},
+        headers={"Authorization": f"Bearer {secret['token']}"},
+    )
+    assert confirmed.status_code == 204
+    page = visitors.context().new_page()
+    page.goto("/")
+    page.get_by_label("Email").fill("owner@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    # A code is good once, and one step ahead of the clock is accepted.
+    page.get_by_label("Code from your authenticator").fill(code.at(int(time.time()) + 30))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("navigation", name="Sections").wait_for()
