@@ -21,6 +21,7 @@ from hubbub.kernel.clock import Clock, system_clock
 from hubbub.kernel.delivery import EXPIRY_SECONDS, HEADS_SECONDS, Delivery
 from hubbub.kernel.errors import NotFound
 from hubbub.kernel.http import (
+    OPERATIONS,
     Edge,
     TrustedProxies,
     install_problem_handlers,
@@ -42,7 +43,6 @@ from hubbub.web import Client, find_web_dir
 
 logger = logging.getLogger("hubbub.app")
 
-OPERATIONS = ("/health", "/livez", "/readyz", "/metrics")
 TRIM_SECONDS = 3_600.0
 STATS_SECONDS = 5.0
 GOODBYE_SECONDS = 1.0

@@ -35,7 +35,8 @@ from hubbub.kernel.kernel import Kernel
 logger = logging.getLogger("hubbub.http")
 
 JSON = "application/json"
-NOT_PAGES = ("/api/", "/socket.io", "/health", "/livez", "/readyz", "/metrics")
+OPERATIONS = ("/health", "/livez", "/readyz", "/metrics")
+NOT_PAGES = ("/api/", "/socket.io", *OPERATIONS)
 NO_PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 SANE_REQUEST_ID = re.compile(rb"^[A-Za-z0-9._:-]{1,64}$")
 
@@ -162,7 +163,7 @@ class TrustedProxies:
 
 
 class Edge:
-    """Outermost ASGI layer: request id, real address, body limit, security headers, CORS, access log.
+    """Outermost ASGI layer: request id, real address, body limit, security headers, CORS.
 
     `observe(method, route, status, seconds)` receives each finished request.
     """

@@ -15,7 +15,6 @@ from hubbub.kernel.errors import Unauthenticated
 
 ACCESS_SECONDS = 15 * 60
 ISSUER = "hubbub"
-CLAIMS = ("sub", "sid", "role", "exp", "typ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page, Response, expect
 
 from hubbub.client import Client
 from hubbub.web import find_web_dir
-from tests.support.server import ServerProcess, free_port
+from tests.servers import free_port
+from tests.support.server import ServerProcess
 
 from .conftest import (
     PASSWORD,

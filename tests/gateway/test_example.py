@@ -11,7 +11,7 @@ import pytest
 import socketio
 from socketio.exceptions import ConnectionError as Refused
 
-from tests.gateway.conftest import free_port
+from tests.servers import free_port
 
 pytestmark = pytest.mark.anyio
 
