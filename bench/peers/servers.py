@@ -115,7 +115,7 @@ def nats() -> Server:
     return Server("NATS", f"nats-server {version}", (program, "--addr", "127.0.0.1", "-p", PORT))
 
 
-def hubbub_product(database_url: str, redis_url: str, data: Path) -> Server:
+def hubbub_product(database_url: str, data: Path) -> Server:
     """Hubbub as it is served in production, with one process; `data` is its folder."""
     environment = {
         **_python_path(),
@@ -125,7 +125,6 @@ def hubbub_product(database_url: str, redis_url: str, data: Path) -> Server:
         "HOST": "127.0.0.1",
         "PORT": PORT,
         "DATABASE_URL": database_url,
-        "REDIS_URL": redis_url,
         "DATA_DIR": str(data),
         # What the benchmark asks of one address is more than any limit should let through.
         "RATE_LIMITS": "false",
