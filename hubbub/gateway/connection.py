@@ -121,7 +121,7 @@ class Connection:
     def _connect(self, packet: Packet) -> None:
         namespace = self.gateway.namespaces.get(packet.namespace)
         if namespace is None:
-            self.gateway.refused_connects += 1
+            self.session.server.counters.refused["namespace"] += 1
             error = {"message": "Invalid namespace"}
             self.session.send(encode_packet(CONNECT_ERROR, packet.namespace, None, error))
             return
@@ -163,7 +163,7 @@ class Connection:
         socket.accept()
 
     def _refuse(self, socket: Socket, error: BaseException) -> None:
-        self.gateway.refused_connects += 1
+        self.session.server.counters.refused["handler"] += 1
         if isinstance(error, ConnectRefused):
             message, data = error.message, error.data
         else:

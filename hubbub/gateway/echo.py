@@ -28,6 +28,8 @@ def build_gateway(ping_interval: float = 25.0, ping_timeout: float = 20.0) -> Ga
         ping_timeout=ping_timeout,
         connect_timeout=1.0,
         max_payload=1_000_000,
+        # Load comes from few clients here.
+        max_events=0,
         allowed_origins="*",
     )
     for name in ("/", "/custom"):
@@ -82,6 +84,7 @@ def build_server(
             path="/engine.io/",
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,
+            max_events=0,
             allowed_origins="*",
         ),
         _EngineEcho,

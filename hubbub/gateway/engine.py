@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import ceil
 from typing import TYPE_CHECKING
 
 import orjson
@@ -12,6 +15,7 @@ import orjson
 from . import frames
 from .frames import TEXT, encode_frame
 from .handshake import ClientAddress, Origins, Refusal, Request, check_origin, direct_address
+from .limits import AddressLimits
 from .outbox import Outbox
 from .session import SHUTTING_DOWN, Handler, Session
 from .timers import TimerWheel
@@ -33,6 +37,12 @@ class EngineOptions:
     max_payload: int = 1_000_000
     max_send_buffer: int = 4_000_000
     max_sockets: int = 100_000
+    max_sockets_per_address: int = 0
+    max_connects_per_address: float = 0.0
+    connect_burst: int = 0
+    max_events: float = 1_000.0
+    event_burst: int = 2_000
+    event_patience: float = 30.0
     retry_after: int = 5
     allowed_origins: Origins = ()
     client_address: ClientAddress = direct_address
@@ -43,7 +53,8 @@ class EngineCounters:
     """What happened so far."""
 
     slow_closes: int = 0
-    refused_connects: int = 0
+    flood_closes: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 class EngineServer:
@@ -55,19 +66,30 @@ class EngineServer:
         self.sessions: dict[str, Session] = {}
         self.outbox = Outbox()
         self.counters = EngineCounters()
+        self.addresses = AddressLimits(
+            options.max_sockets_per_address,
+            options.max_connects_per_address,
+            options.connect_burst or round(options.max_connects_per_address * 10),
+        )
+        self.first_grant = options.event_burst if options.max_events else sys.maxsize
         shortest = min(options.ping_interval, options.ping_timeout)
         self.wheel = TimerWheel(min(0.25, max(0.005, shortest / 40)))
         self.draining = False
         self.drain_waits: set[_DrainWait] = set()
 
-    def admit(self, request: Request, transport: str) -> tuple[dict[str, str], Session | None]:
+    def admit(
+        self, request: Request, headers: dict[str, str], transport: str
+    ) -> tuple[Session | None, str]:
         """Check a request before its transport is set up.
 
-        Returns its headers and the session it names, None where it asks for a new one. Raises
-        `Refusal`.
+        Returns the session it names, None where it asks for a new one, and for a new one the
+        client's address. Raises `Refusal`.
         """
-        headers = request.headers
-        check_origin(headers, self.options.allowed_origins)
+        try:
+            check_origin(headers, self.options.allowed_origins)
+        except Refusal:
+            self.counters.refused["origin"] += 1
+            raise
         query = request.query
         if query.get("transport") != transport:
             raise Refusal(400, "Transport unknown")
@@ -78,15 +100,26 @@ class EngineServer:
             session = self.sessions.get(sid)
             if session is None or session.expire():
                 raise Refusal(400, "Session ID unknown")
-            return headers, session
+            return session, session.address
         if request.method != "GET":
             raise Refusal(400, "Bad handshake method")
-        if self.draining or len(self.sessions) >= self.options.max_sockets:
-            self.counters.refused_connects += 1
-            raise Refusal(
-                503, "No room for another session", [("Retry-After", str(self.options.retry_after))]
-            )
-        return headers, None
+        retry = self.options.retry_after
+        if self.draining:
+            raise self._refuse("draining", 503, "The server is leaving", retry)
+        if len(self.sessions) >= self.options.max_sockets:
+            raise self._refuse("full", 503, "No room for another session", retry)
+        address = self.options.client_address(request.peer, headers)
+        if self.addresses.full(address):
+            raise self._refuse("address_full", 429, "Too many sessions from this address", retry)
+        wait = self.addresses.wait(address, asyncio.get_running_loop().time())
+        if wait:
+            reason = "Too many new sessions from this address"
+            raise self._refuse("address_rate", 429, reason, ceil(wait))
+        return None, address
+
+    def _refuse(self, reason: str, status: int, message: str, retry_after: int) -> Refusal:
+        self.counters.refused[reason] += 1
+        return Refusal(status, message, [("Retry-After", str(retry_after))])
 
     def open(
         self,
@@ -102,9 +135,15 @@ class EngineServer:
         if ws is not None:
             session.stream = ws.transport
         self.sessions[session.id] = session
+        self.addresses.enter(address)
         self.outbox.send(session, encode_frame(TEXT, b"0" + self._handshake(session, polling)))
         session.start()
         return session
+
+    def forget(self, session: Session) -> None:
+        """The session is over, and nobody need find it any more; harmless when repeated."""
+        if self.sessions.pop(session.id, None) is not None:
+            self.addresses.leave(session.address)
 
     def _handshake(self, session: Session, polling: PollingTransport | None) -> bytes:
         return orjson.dumps(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,11 @@ OnError = Callable[[Socket, str, BaseException], Any]
 
 @dataclass(frozen=True, slots=True)
 class GatewayStats:
-    """Figures of one gateway; the last four are totals since it was made."""
+    """Figures of one gateway; from ``deliveries`` on they are totals since it was made.
+
+    ``refused`` counts connects that were refused by reason: ``full``, ``draining``,
+    ``address_full``, ``address_rate``, ``origin``, ``namespace``, ``handler``.
+    """
 
     sockets: int
     sessions: int
@@ -29,7 +33,13 @@ class GatewayStats:
     deliveries: int
     bytes_out: int
     slow_closes: int
-    refused_connects: int
+    flood_closes: int
+    refused: Mapping[str, int]
+
+    @property
+    def refused_connects(self) -> int:
+        """All refused connects."""
+        return sum(self.refused.values())
 
 
 def _internal_error(socket: Socket, event: str, error: BaseException) -> Any:  # noqa: ARG001
@@ -47,6 +57,13 @@ class Gateway:
     - ``max_payload``: largest message or POST body of a client.
     - ``max_send_buffer``: a client that lets more than this pile up is closed with code 1013.
     - ``max_sockets``: sessions beyond it are refused with 503 and ``Retry-After``.
+    - ``max_sockets_per_address``: sessions of one address beyond it are refused with 429, 0 for
+      no limit. An IPv6 network of 64 bits counts as one address.
+    - ``max_connects_per_address``: new sessions of one address per second, 0 for no limit;
+      ``connect_burst`` may come at once, ten seconds' worth unless told. More get 429.
+    - ``max_events``: packets of one client per second, pings and rubbish included, 0 for no limit;
+      ``event_burst`` may come at once. A client that sends faster is read more slowly; one that
+      does so for ``event_patience`` seconds on end is closed with code 1008.
     - ``max_handlers``: unfinished handlers of one client before nothing more is read from it.
     - ``max_attachments``: binary attachments of one packet.
     - ``allowed_origins``: Origin values of pages that may connect, besides the gateway's own
@@ -68,6 +85,12 @@ class Gateway:
         max_payload: int = 1_000_000,
         max_send_buffer: int = 4_000_000,
         max_sockets: int = 100_000,
+        max_sockets_per_address: int = 0,
+        max_connects_per_address: float = 0.0,
+        connect_burst: int = 0,
+        max_events: float = 1_000.0,
+        event_burst: int = 2_000,
+        event_patience: float = 30.0,
         max_handlers: int = 100,
         max_attachments: int = 10,
         retry_after: int = 5,
@@ -85,6 +108,12 @@ class Gateway:
                 max_payload=max_payload,
                 max_send_buffer=max_send_buffer,
                 max_sockets=max_sockets,
+                max_sockets_per_address=max_sockets_per_address,
+                max_connects_per_address=max_connects_per_address,
+                connect_burst=connect_burst,
+                max_events=max_events,
+                event_burst=event_burst,
+                event_patience=event_patience,
                 retry_after=retry_after,
                 allowed_origins=allowed_origins,
                 client_address=client_address,
@@ -96,7 +125,6 @@ class Gateway:
         self.max_attachments = max_attachments
         self.on_error = on_error
         self.namespaces: dict[str, Namespace] = {}
-        self.refused_connects = 0
         self.websocket_protocol = protocol_class(self.engine)
         self.asgi = PollingApp(self.engine)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -121,7 +149,8 @@ class Gateway:
             deliveries=self.engine.outbox.deliveries,
             bytes_out=self.engine.outbox.bytes_out,
             slow_closes=self.engine.counters.slow_closes,
-            refused_connects=self.refused_connects + self.engine.counters.refused_connects,
+            flood_closes=self.engine.counters.flood_closes,
+            refused=dict(self.engine.counters.refused),
         )
 
     async def drain(self, spread: float = 0.0, timeout: float = 10.0) -> None:  # noqa: ASYNC109

@@ -7,6 +7,7 @@ a broken client and ends the session.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from . import frames
 from .engine import EngineServer
 from .errors import InvalidPacket
 from .handshake import Refusal, Request, check_origin
+from .limits import EventBucket
 from .packets import decode_payload, encode_payload
 from .session import CLOSE_PACKET, NOOP, TRANSPORT_CLOSED, TRANSPORT_ERROR, Session
 
@@ -32,7 +34,18 @@ _TEXT = (b"content-type", b"text/plain; charset=UTF-8")
 class PollingTransport:
     """The polling side of a session."""
 
-    __slots__ = ("_ending", "_session", "capacity", "posting", "probe", "upgrading", "waiter")
+    __slots__ = (
+        "_bucket",
+        "_ending",
+        "_granted",
+        "_session",
+        "capacity",
+        "posting",
+        "probe",
+        "throttled",
+        "upgrading",
+        "waiter",
+    )
 
     def __init__(self) -> None:
         self.waiter: asyncio.Future[bytes] | None = None  # the poll that waits, with its answer
@@ -40,12 +53,16 @@ class PollingTransport:
         self.posting = False
         self.probe: WebSocketProtocol | None = None
         self.upgrading = False
+        self.throttled = False  # a POST waits because the client sends too fast
+        self._bucket: EventBucket | None = None
+        self._granted = 0
         self._session: Session
         self._ending = CLOSE_PACKET
 
     def bind(self, session: Session) -> None:
         """The session this transport belongs to."""
         self._session = session
+        self._granted = session.server.first_grant
 
     def answer(self, extra: Iterable[bytes] = ()) -> bool:
         """Answer the waiting poll with what is held back and ``extra``; False if none waits."""
@@ -125,8 +142,30 @@ class PollingTransport:
             while session.reading_paused and not session.closed:
                 self.capacity = asyncio.get_running_loop().create_future()
                 await self.capacity
+            if self._granted <= 0:
+                await self._ask_for_more()
+            self._granted -= 1
             if not session.receive(packet):
                 raise Refusal(400, "Invalid packet")
+
+    async def _ask_for_more(self) -> None:
+        """Wait until the client may send again. Raises `Refusal` when that was so for too long."""
+        session = self._session
+        options = session.server.options
+        loop = asyncio.get_running_loop()
+        if self._bucket is None:
+            self._bucket = EventBucket(options.max_events, options.event_burst)
+        while not session.closed and not (granted := self._bucket.grant(loop.time())):
+            now = loop.time()
+            if now - (self._bucket.over_since or now) > options.event_patience:
+                session.give_up()
+                raise Refusal(429, "Too many packets")
+            self.throttled = True
+            try:
+                await asyncio.sleep(self._bucket.delay(now))
+            finally:
+                self.throttled = False
+        self._granted = granted if not session.closed else sys.maxsize
 
 
 async def _client_left(receive: Receive) -> None:
@@ -182,9 +221,10 @@ class PollingApp:
     ) -> tuple[int, bytes, tuple[bytes, bytes]]:
         if request.method == "OPTIONS":
             return 204, b"", _TEXT
-        headers, session = self._server.admit(request, "polling")
+        headers = request.headers
+        session, address = self._server.admit(request, headers, "polling")
         if session is None:
-            return 200, self._open(request, headers), _TEXT
+            return 200, self._open(request, address), _TEXT
         polling = session.polling
         if polling is None:
             raise Refusal(400, "The session has been upgraded")
@@ -203,9 +243,8 @@ class PollingApp:
         # Not text/plain: some browsers would offer the answer as a download.
         return 200, b"ok", (b"content-type", b"text/html")
 
-    def _open(self, request: Request, headers: dict[str, str]) -> bytes:
+    def _open(self, request: Request, address: str) -> bytes:
         polling = PollingTransport()
-        address = self._server.options.client_address(request.peer, headers)
         session = self._server.open(request, address, None, polling)
         polling.bind(session)
         return encode_payload([self._server.outbox.take(session)])

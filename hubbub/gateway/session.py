@@ -33,6 +33,7 @@ PING_TIMEOUT = "ping timeout"
 SEND_BUFFER_FULL = "send buffer full"
 SERVER_CLOSED = "server closed"
 SHUTTING_DOWN = "server shutting down"
+TOO_MANY_EVENTS = "too many events"
 TRANSPORT_CLOSED = "transport closed"
 TRANSPORT_ERROR = "transport error"
 
@@ -112,18 +113,24 @@ class Session:
             self._deadline = max(self._deadline, now - late - self.server.wheel.resolution)
             self._deadline += patience
             self.server.wheel.set(self, self._deadline)
-        elif self.reading_paused or late > patience / 4:
+        elif self._deaf or late > patience / 4:
             # The answer may be there, unread: it is this side that was not listening.
             self._wait(patience)
         else:
             self.close(PING_TIMEOUT, frames.INTERNAL_ERROR, graceful=False)
+
+    @property
+    def _deaf(self) -> bool:
+        """What the client sends is not being read at the moment."""
+        transport = self.ws or self.polling
+        return self.reading_paused or (transport is not None and transport.throttled)
 
     def expire(self) -> bool:
         """Close a session whose time is up before the wheel's next tick says so."""
         now = asyncio.get_running_loop().time()
         options = self.server.options
         limit = self._deadline + (0 if self._awaiting_pong else options.ping_timeout)
-        if not self.closed and not self.reading_paused and now >= limit:
+        if not self.closed and not self._deaf and now >= limit:
             self.close(PING_TIMEOUT, frames.INTERNAL_ERROR, graceful=False)
             return True
         return self.closed and self.polling is None
@@ -152,6 +159,11 @@ class Session:
             self.close(PARSE_ERROR, frames.PROTOCOL_ERROR, str(error), graceful=False)
             return False
         return True
+
+    def give_up(self) -> None:
+        """The client has wanted more than its share for too long."""
+        self.server.counters.flood_closes += 1
+        self.close(TOO_MANY_EVENTS, frames.POLICY_VIOLATION, TOO_MANY_EVENTS, graceful=False)
 
     def pause_reading(self) -> None:
         """Take nothing more from the client until `resume_reading`."""
@@ -283,7 +295,7 @@ class Session:
         self.reading_paused = False
         self.server.wheel.cancel(self)
         if self.ws is not None:
-            self.server.sessions.pop(self.id, None)
+            self.server.forget(self)
             self.ws.close(code, text, self.take_backlog())
         elif self.polling is not None and self.polling.close(graceful, reason == CLIENT_CLOSED):
             # The last packets wait for a poll that is yet to come; see `abort`.
@@ -302,7 +314,7 @@ class Session:
 
     def abort(self) -> None:
         """Forget an ended session and whatever it still wanted to say."""
-        self.server.sessions.pop(self.id, None)
+        self.server.forget(self)
         self.server.wheel.cancel(self)
         self.take_backlog()
         if self.polling is not None:

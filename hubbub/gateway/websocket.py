@@ -17,6 +17,7 @@ from .engine import EngineServer
 from .errors import FrameError
 from .frames import FIN, encode_close, encode_frame, read_frame
 from .handshake import Refusal, Request, check_upgrade, encode_refusal
+from .limits import EventBucket
 from .session import PONG_PROBE, SHUTTING_DOWN, Session
 
 logger = logging.getLogger("hubbub.gateway")
@@ -36,7 +37,9 @@ class WebSocketProtocol(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_bucket",
         "_buffer",
+        "_granted",
         "_message",
         "_message_opcode",
         "_paused",
@@ -46,6 +49,7 @@ class WebSocketProtocol(asyncio.Protocol):
         "_state",
         "_uvicorn_state",
         "gone",
+        "throttled",
         "timer_slot",
         "transport",
     )
@@ -55,6 +59,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def __init__(self, config: Any, server_state: Any, app_state: Any) -> None:  # noqa: ARG002
         self.transport: asyncio.Transport = None  # type: ignore[assignment]
         self.gone = False
+        self.throttled = False  # reading is paused because the client sends too fast
         self.timer_slot = 0
         self._uvicorn_state = server_state
         self._server: EngineServer | None = None
@@ -65,6 +70,8 @@ class WebSocketProtocol(asyncio.Protocol):
         self._message: bytearray | None = None  # a fragmented message, as far as it has come
         self._message_opcode = 0
         self._paused = False
+        self._granted = 0  # frames that may be taken before the bucket is asked
+        self._bucket: EventBucket | None = None  # made for clients that need one
 
     # Connection
 
@@ -106,19 +113,23 @@ class WebSocketProtocol(asyncio.Protocol):
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Parse what was left, then read on."""
-        if self._paused:
+        """Parse what was left, then read on; not before a client that was too fast has waited."""
+        if self._paused and not self.throttled:
             self._paused = False
             self._parse(b"")
             if not self._paused and not self.transport.is_closing():
                 self.transport.resume_reading()
 
     def on_timer(self, now: float, late: float) -> None:  # noqa: ARG002
-        """The upgrade was not completed, or the peer did not answer the close frame."""
-        if self._state == _OPEN:
-            self.close(frames.POLICY_VIOLATION, "upgrade timeout")
-        else:
+        """A throttled client has waited; or an upgrade, or the peer's close frame, did not come."""
+        if self._state != _OPEN:
             self.abort()
+        elif self._session is None:
+            self.close(frames.POLICY_VIOLATION, "upgrade timeout")
+        elif self.throttled:
+            self.throttled = False
+            if not self._session.reading_paused:
+                self.resume_reading()
 
     # Handshake
 
@@ -129,9 +140,9 @@ class WebSocketProtocol(asyncio.Protocol):
             raise Refusal(404, "Not found")
         headers = request.headers
         answer = check_upgrade(request, headers)
-        headers, session = server.admit(request, "websocket")
-        address = server.options.client_address(request.peer, headers)
+        session, address = server.admit(request, headers, "websocket")
         self._server = server
+        self._granted = server.first_grant
         self.transport.set_write_buffer_limits(HIGH_WATER, LOW_WATER)
         self.transport.write(answer)
         if session is None:
@@ -184,6 +195,9 @@ class WebSocketProtocol(asyncio.Protocol):
                 frame = read_frame(data, at, limit, message is not None)
                 if frame is None:
                     break
+                if self._granted <= 0 and self._state == _OPEN and not self._ask_for_more():
+                    break
+                self._granted -= 1
                 first, payload, at = frame
                 self._receive_frame(first, payload)
         except FrameError as error:
@@ -194,6 +208,29 @@ class WebSocketProtocol(asyncio.Protocol):
             del self._buffer[:at]
         else:
             self._buffer = bytearray(data[at:])
+
+    def _ask_for_more(self) -> bool:
+        """What was granted is used up: get more, or have the client wait, or see it off."""
+        session = self._session
+        assert self._server is not None
+        if session is None:
+            self.close(frames.POLICY_VIOLATION, "too many packets while upgrading")
+            return False
+        options = self._server.options
+        now = asyncio.get_running_loop().time()
+        if self._bucket is None:
+            self._bucket = EventBucket(options.max_events, options.event_burst)
+        self._granted = self._bucket.grant(now)
+        if self._granted:
+            return True
+        if now - (self._bucket.over_since or now) > options.event_patience:
+            session.give_up()
+            self._state = _BROKEN  # what still comes is not even parsed
+            return False
+        self.pause_reading()
+        self.throttled = True
+        self._server.wheel.set(self, now + self._bucket.delay(now))
+        return False
 
     def _receive_frame(self, first: int, payload: bytes) -> None:
         opcode = first & 0x0F
@@ -300,6 +337,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._message = None
         self._session = None
         self._write_close(code, reason, chunks)
+        self.throttled = False
         if self._paused:
             # The peer's close frame must be read. Not now: this may be the middle of a message.
             asyncio.get_running_loop().call_soon(self.resume_reading)
