@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from hubbub.gateway import ConnectRefused, Gateway, Socket
-from hubbub.gateway.server import GracefulServer
+from hubbub.gateway.server import GracefulServer, HttpProtocol
 
 gateway = Gateway()
 chat = gateway.namespace("/")
@@ -51,7 +51,7 @@ if __name__ == "__main__":
         gateway.asgi,
         port=int(sys.argv[1]),
         ws=gateway.websocket_protocol,
-        http="httptools",
+        http=HttpProtocol,
         loop="uvloop",
         lifespan="off",
         access_log=False,

@@ -12,7 +12,7 @@ import uvicorn
 
 from hubbub.app import create_app
 from hubbub.cli import ServeError, open_database
-from hubbub.gateway.server import GracefulServer
+from hubbub.gateway.server import GracefulServer, HttpProtocol
 from hubbub.migrate import migrate
 from hubbub.observe.logging import configure_logging
 from hubbub.settings import Settings
@@ -51,7 +51,7 @@ def run_server(settings: Settings) -> None:
     application = create_app(settings)
     config = uvicorn.Config(
         application,
-        http="httptools",
+        http=HttpProtocol,
         loop="uvloop",
         ws=application.websocket_protocol,
         lifespan="on",

@@ -16,7 +16,7 @@ from .frames import BINARY, TEXT, encode_frame
 from .gateway import Gateway, protocol_class
 from .namespace import Namespace
 from .polling import PollingApp, Receive, Scope, Send
-from .server import GracefulServer
+from .server import GracefulServer, HttpProtocol
 from .session import Session
 from .socket import Socket
 
@@ -100,7 +100,7 @@ def build_server(
         host=host,
         port=port,
         ws=protocol_class(gateway.engine, engine),
-        http="httptools",
+        http=HttpProtocol,
         loop="uvloop",
         interface="asgi3",
         proxy_headers=False,

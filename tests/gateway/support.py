@@ -2,8 +2,13 @@
 
 import asyncio
 import contextlib
+import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx2
 import orjson
@@ -206,3 +211,56 @@ class Poller:
         answer = await self.http.post(self.url, content="\x1e".join(packets).encode())
         assert answer.status_code == 200, answer.text
         assert answer.text == "ok"
+
+
+class Target:
+    """`tests.gateway.target` while it runs."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.polling_url = f"{self.url}/socket.io/?EIO=4&transport=polling"
+        self.log = log
+
+    async def stats(self) -> dict[str, Any]:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as http:
+            answer: dict[str, Any] = (await http.get(f"{self.url}/stats")).json()
+            return answer
+
+    async def until(self, **expected: object) -> dict[str, Any]:
+        """Wait until these figures are there; the assertion that fails shows them all."""
+        for _ in range(400):
+            figures = await self.stats()
+            if expected.items() <= figures.items():
+                break
+            await asyncio.sleep(0.05)
+        assert figures | expected == figures
+        return figures
+
+    async def enter(self) -> "RawSocket":
+        """A WebSocket that is connected to the main namespace."""
+        raw = await RawSocket.dial(self.port)
+        status, _ = await raw.upgrade("/socket.io/?EIO=4&transport=websocket")
+        assert status == 101
+        assert (await raw.text()).startswith("0")
+        raw.send("40")
+        assert (await raw.text()).startswith('40{"sid":')
+        return raw
+
+
+@contextlib.contextmanager
+def running(log: Path, **options: Any) -> Iterator[Target]:
+    """A gateway with these options in a process of its own; what it says goes to ``log``."""
+    command = [sys.executable, "-m", "tests.gateway.target", json.dumps(options)]
+    with (
+        log.open("wb") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            port = process.stdout.readline()
+            assert port, log.read_text()
+            yield Target(int(port), log)
+        finally:
+            process.terminate()
+            process.wait(30)
