@@ -9,69 +9,49 @@ load share core 1, so an answer's time includes theirs; `core1_busy` tells when 
 import argparse
 import json
 import os
-import secrets
 import subprocess
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import psutil
 
-from bench.peers.servers import Running, hubbub_product, node_product, running_server
+from bench.contestants import PEOPLE, Contestant, check_reading, running_hubbub, running_node
 from scripts.house import ROOT, find_tool
-from tests.servers import PostgreSQL, Redis, ServerError, running_postgresql, running_redis
+from tests.servers import ServerError, running_postgresql, running_redis
 
 LOAD = ROOT / "bench" / "load" / "load"
 WRK_REPORT = ROOT / "bench" / "wrk.lua"
-SENDERS = 50
-STORED = 60
-READ = 50
-BODY_LENGTH = 150
 READERS = 32
 WARMUP = 1.0
+QUIET = 0.5
+"""Seconds the load goes on reading after the measurement."""
 SAMPLE = 0.05
-NODE_POOL = 10
-"""Connections of the Node stack: of 4 to 20 the number with the most acknowledgements."""
 FOLLOWED = "durable posts, 50 followers"
 ALONE = "durable posts, own rooms"
 READING = "read 50 messages"
-
-
-@dataclass
-class Contestant:
-    """A server with its people: a token and a room of their own for each, and two they share."""
-
-    running: Running
-    tokens: list[str]
-    rooms: list[str]
-    shared: str
-    archive: str
-    read_path: str
-    plan: Callable[[str, str], dict[str, Any]]
-    """One socket's line of the load's script, for a token and the room it posts into."""
-    refresh: Callable[[], list[str]]
+READING_NEWS = "read 50 messages, 10 people posting"
 
 
 @dataclass
 class Meter:
     """CPU seconds of processes and what they started, sampled beside a measurement."""
 
-    groups: dict[str, list[int]]
+    pids: dict[str, int]
     samples: list[tuple[float, dict[str, float]]] = field(default_factory=list)
 
     def rates(self, began: float, ended: float) -> dict[str, float]:
-        """CPU seconds per second of each group between two readings of time.monotonic()."""
+        """CPU seconds per second of each process between two readings of time.monotonic()."""
         inside = [sample for sample in self.samples if began <= sample[0] <= ended]
         if len(inside) < 2:
             raise RuntimeError("The measurement was too short to read CPU times.")
         (first, before), (last, after) = inside[0], inside[-1]
-        return {name: (after[name] - before[name]) / (last - first) for name in self.groups}
+        return {name: (after[name] - before[name]) / (last - first) for name in self.pids}
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -80,7 +60,7 @@ class Meter:
 
         def watch() -> None:
             while not over.wait(SAMPLE):
-                used = {name: sum(map(cpu_seconds, pids)) for name, pids in self.groups.items()}
+                used = {name: cpu_seconds(pid) for name, pid in self.pids.items()}
                 self.samples.append((time.monotonic(), used))
 
         thread = threading.Thread(target=watch, daemon=True)
@@ -103,22 +83,21 @@ def run_product(rounds: int, seconds: float, say: Callable[[str], None]) -> list
         postgresql = stack.enter_context(running_postgresql())
         redis = stack.enter_context(running_redis())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hubbub-bench-")))
-        bodies = [make_body(f"message {number} ") for number in range(STORED)]
         contestants = [
-            stack.enter_context(running_hubbub(postgresql, folder / "data", bodies)),
-            stack.enter_context(running_node(postgresql, redis, bodies)),
+            stack.enter_context(running_hubbub(postgresql, folder / "data")),
+            stack.enter_context(running_node(postgresql, redis)),
         ]
         sizes = [check_reading(contestant) for contestant in contestants]
         if max(sizes) > 1.2 * min(sizes):
             raise RuntimeError(f"The answers differ too much in size: {sizes} bytes.")
         results: list[dict[str, object]] = []
-        groups = {"postgresql": postgresql.process.pid, "redis": redis.process.pid}
+        servers = {"postgresql": postgresql.process.pid, "redis": redis.process.pid}
         for number in range(rounds):
-            for case in (FOLLOWED, ALONE, READING):
+            for case in (FOLLOWED, ALONE, READING, READING_NEWS):
                 # Who goes first alternates too.
                 for contestant in contestants[:: 1 if number % 2 == 0 else -1]:
                     contestant.tokens = contestant.refresh()
-                    figures = measure(contestant, case, seconds, groups, folder)
+                    figures = measure(contestant, case, seconds, servers, folder)
                     server = contestant.running.server
                     about = {"case": case, "server": server.name, "version": server.version}
                     results.append({**about, "round": number + 1, **figures})
@@ -128,78 +107,91 @@ def run_product(rounds: int, seconds: float, say: Callable[[str], None]) -> list
 
 
 def measure(
-    contestant: Contestant,
-    case: str,
-    seconds: float,
-    groups: dict[str, int],
-    folder: Path,
+    contestant: Contestant, case: str, seconds: float, servers: dict[str, int], folder: Path
 ) -> dict[str, float]:
-    """One measurement of one server; times in milliseconds, CPU in microseconds per operation."""
-    pids = {"server": contestant.running.pid, **groups}
-    meter = Meter({name: [pid] for name, pid in pids.items()})
+    """One measurement of one server; times in milliseconds, CPU in microseconds per operation.
+
+    `servers` are the processes both contestants use, by name. Raises RuntimeError when an operation
+    failed or a follower missed a post.
+    """
+    reading = case in (READING, READING_NEWS)
+    meter = Meter({"server": contestant.running.pid, **servers})
+    posted: dict[str, float] | None = None
     with meter.watching():
         if case == READING:
-            read(contestant, WARMUP)
-            began = time.monotonic()
-            found, load_cpu = read(contestant, seconds)
+            read(contestant, WARMUP, folder)
+            found = read(contestant, seconds, folder)
+        elif case == READING_NEWS:
+            with ThreadPoolExecutor(1) as thread:
+                posting = thread.submit(post, contestant, contestant.archives, seconds, folder)
+                time.sleep(WARMUP)
+                found = read(contestant, seconds, folder)
+                ended = time.monotonic()
+                posted = posting.result()
+        elif case == FOLLOWED:
+            found = posted = post(contestant, [contestant.shared] * PEOPLE, seconds, folder)
         else:
-            began = time.monotonic() + WARMUP
-            found, load_cpu = post(contestant, case, seconds, folder)
-            began = max(began, time.monotonic() - seconds)
-        ended = time.monotonic()
-    # Both ends are cut off: connecting before, closing after.
-    edge = min(0.25, seconds / 8)
-    busy = meter.rates(began + edge, ended - edge)
-    count = found["requests"] if case == READING else found["acks"]
-    per_second = count / found["seconds"]
-    if not count or found["errors"]:
-        raise RuntimeError(f"{case}, {contestant.running.server.name}: {json.dumps(found)}")
+            found = posted = post(contestant, contestant.rooms, seconds, folder)
+        if case != READING_NEWS:
+            ended = time.monotonic() - (0 if reading else QUIET)
+    if posted is not None:
+        expected = posted["all_acks"] * (PEOPLE if case == FOLLOWED else 1)
+        if posted["errors"] or posted["all_deliveries"] < expected:
+            raise RuntimeError(f"{case}: not all were posted and delivered: {json.dumps(posted)}")
+    if found["errors"]:
+        raise RuntimeError(f"{case}: {json.dumps(found)}")
+    unit = "requests" if reading else "acks"
+    per_second = found[unit] / found["seconds"]
     figures = {
-        ("requests_per_second" if case == READING else "acks_per_second"): round(per_second, 1),
+        f"{unit}_per_second": round(per_second, 1),
         "p50_ms": found["p50_ms"],
         "p99_ms": found["p99_ms"],
         "max_ms": found["max_ms"],
     }
-    if case != READING:
-        figures["deliveries_per_second"] = round(found["deliveries"] / found["seconds"], 1)
-    for name, used in busy.items():
-        figures[f"{name}_cpu_us"] = round(used / per_second * 1e6, 1)
-    figures["server_busy"] = round(busy["server"], 3)
-    others = busy["postgresql"] + busy["redis"] + load_cpu / found["seconds"]
-    figures["core1_busy"] = round(others, 3)
+    load_cpu = found["load_cpu"]
+    if posted is not None:
+        figures["posts_per_second"] = round(posted["acks"] / posted["seconds"], 1)
+        figures["deliveries_per_second"] = round(posted["deliveries"] / posted["seconds"], 1)
+        load_cpu += posted["load_cpu"] if reading else 0
+    # Both ends are cut off: a sample's time and the load's are not quite the same.
+    edge = seconds / 20
+    busy = meter.rates(ended - found["seconds"] + edge, ended - edge)
+    for process, used in busy.items():
+        figures[f"{process}_cpu_us"] = round(used / per_second * 1e6, 1)
+    figures["server_busy"] = round(busy.pop("server"), 3)
+    figures["core1_busy"] = round(sum(busy.values()) + load_cpu / found["seconds"], 3)
     return figures
 
 
 def post(
-    contestant: Contestant, case: str, seconds: float, folder: Path
-) -> tuple[dict[str, float], float]:
-    """Fifty people post, each waiting for the acknowledgement of one before the next."""
-    followed = case == FOLLOWED
-    rooms = [contestant.shared] * SENDERS if followed else contestant.rooms
+    contestant: Contestant, rooms: list[str], seconds: float, folder: Path
+) -> dict[str, float]:
+    """Somebody posts into each of the rooms, waiting for one acknowledgement before the next."""
     script = folder / "script"
-    lines = [contestant.plan(*pair) for pair in zip(contestant.tokens, rooms, strict=True)]
+    lines = map(contestant.plan, contestant.tokens, rooms)
     script.write_text("".join(json.dumps(line) + "\n" for line in lines))
     running = contestant.running
-    words = [str(LOAD), "post", "--port", str(running.port), "--sockets", str(SENDERS)]
+    words = [str(LOAD), "post", "--port", str(running.port), "--sockets", str(len(rooms))]
     words += ["--seconds", str(seconds), "--warmup", str(WARMUP)]
-    found = run_load([*words, "--pid", str(running.pid), "--script", str(script)])
-    return found, found["load_cpu"]
+    return run_load([*words, "--pid", str(running.pid), "--script", str(script)])
 
 
-def read(contestant: Contestant, seconds: float) -> tuple[dict[str, float], float]:
-    """wrk reads the archive over 32 connections; what it found, and its CPU seconds."""
+def read(contestant: Contestant, seconds: float, folder: Path) -> dict[str, float]:
+    """Everybody reads every archive in turn, over 32 connections."""
     program = find_tool("wrk")
     if program is None:
         raise ServerError("wrk is not installed; `make bench` installs it.")
-    header = f"Authorization: Bearer {contestant.tokens[0]}"
-    url = f"http://127.0.0.1:{contestant.running.port}{contestant.read_path}"
+    asked = folder / "asked"
+    pairs = [(room, token) for token in contestant.tokens for room in contestant.archives]
+    asked.write_text("".join(f"{contestant.read_path(room)} {token}\n" for room, token in pairs))
     words = [program, "--threads", "1", "--connections", str(READERS)]
-    words += ["--duration", f"{max(1, round(seconds))}s", "--header", header]
+    words += ["--duration", f"{max(1, round(seconds))}s", "--script", str(WRK_REPORT)]
     before = os.times()
-    found = run_load([*words, "--script", str(WRK_REPORT), url])
+    found = run_load([*words, f"http://127.0.0.1:{contestant.running.port}", "--", str(asked)])
     after = os.times()
+    # Of children that ended; a load of posts beside this one goes on for longer.
     used = after.children_user + after.children_system
-    return found, used - before.children_user - before.children_system
+    return {**found, "load_cpu": used - before.children_user - before.children_system}
 
 
 def run_load(words: list[str]) -> dict[str, float]:
@@ -209,117 +201,6 @@ def run_load(words: list[str]) -> dict[str, float]:
         raise RuntimeError(f"{words[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def check_reading(contestant: Contestant) -> int:
-    """The bytes of the answer wrk will get; makes sure that it holds the last messages."""
-    url = f"http://127.0.0.1:{contestant.running.port}{contestant.read_path}"
-    headers = {"Authorization": f"Bearer {contestant.tokens[0]}"}
-    answer = httpx2.get(url, headers=headers)
-    items = answer.raise_for_status().json()["items"]
-    if len(items) != READ or any(len(item["body"]) != BODY_LENGTH for item in items):
-        raise RuntimeError(f"{contestant.running.server.name} answers other messages: {items}")
-    if httpx2.get(url).status_code != 401:
-        raise RuntimeError(f"{contestant.running.server.name} answers without a token.")
-    return len(answer.content)
-
-
-@contextmanager
-def running_hubbub(postgresql: PostgreSQL, data: Path, bodies: list[str]) -> Iterator[Contestant]:
-    """Hubbub with its people, made through the API as they would be."""
-    with running_server(hubbub_product(postgresql.create("hubbub_bench"), data)) as running:
-        http = httpx2.Client(base_url=f"http://127.0.0.1:{running.port}", timeout=60)
-
-        def call(method: str, path: str, token: str = "", **body: object) -> dict[str, Any]:
-            headers = {"Authorization": f"Bearer {token}"} if token else {}
-            answer = http.request(method, f"/api{path}", json=body, headers=headers)
-            if not answer.is_success:
-                raise RuntimeError(f"{method} {path}: {answer.status_code} {answer.text}")
-            found: dict[str, Any] = answer.json()
-            return found
-
-        def sign_up(number: int, **more: str) -> dict[str, Any]:
-            email = f"person{number}@example.com"
-            more |= {"name": f"Person {number}", "email": email, "password": secrets.token_hex(12)}
-            return call("POST", "/auth/signup", token_in_body=True, **more)
-
-        people = [sign_up(1, workspace="Bench")]
-        owner = people[0]["access_token"]
-        code = call("POST", "/invitations", owner, role="member", uses=SENDERS)["code"]
-        people += [sign_up(number, invite=code) for number in range(2, SENDERS + 1)]
-        members = [person["user"]["id"] for person in people[1:]]
-
-        def new_room(token: str, name: str, members: list[str]) -> str:
-            room = call("POST", "/rooms", token, name=name, kind="private", members=members)
-            return str(room["id"])
-
-        shared = new_room(owner, "Everybody", members)
-        archive = new_room(owner, "Archive", members)
-        for body in bodies:
-            call("POST", f"/rooms/{archive}/messages", owner, body=body)
-        rooms = [new_room(person["access_token"], "Own", []) for person in people]
-        refreshed = time.monotonic()
-
-        def refresh() -> list[str]:
-            nonlocal people, refreshed
-            # A token lives for 15 minutes.
-            if time.monotonic() - refreshed > 300:
-                given = [person["refresh_token"] for person in people]
-                people = [
-                    call("POST", "/auth/refresh", refresh_token=token, token_in_body=True)
-                    for token in given
-                ]
-                refreshed = time.monotonic()
-            return [str(person["access_token"]) for person in people]
-
-        def plan(token: str, room: str) -> dict[str, Any]:
-            return {
-                "auth": {"token": token},
-                "setup": [["follow", {"streams": {room: None}}]],
-                "event": ["message.post", {"room": room, "key": "%K", "body": make_body("%T ")}],
-                "delivery": "entries",
-            }
-
-        path = f"/api/rooms/{archive}/messages?limit={READ}"
-        yield Contestant(running, refresh(), rooms, shared, archive, path, plan, refresh)
-        http.close()
-
-
-@contextmanager
-def running_node(
-    postgresql: PostgreSQL, redis: Redis, bodies: list[str], pool: int = NODE_POOL
-) -> Iterator[Contestant]:
-    """The Node stack with its people, made by the server itself."""
-    secret = secrets.token_hex(32)
-    server = node_product(postgresql.create("node_bench"), redis.url, secret, pool)
-    with running_server(server) as running:
-        made = httpx2.post(
-            f"http://127.0.0.1:{running.port}/bench/setup",
-            json={"people": SENDERS, "bodies": bodies},
-            headers={"X-Bench-Secret": secret},
-            timeout=60,
-        )
-        found = made.raise_for_status().json()
-        tokens = [str(person["token"]) for person in found["people"]]
-        rooms = [str(person["room"]) for person in found["people"]]
-
-        def plan(token: str, room: str) -> dict[str, Any]:
-            return {
-                "auth": {"token": token, "rooms": [room]},
-                "setup": [],
-                "event": ["post", {"room": room, "body": make_body("%T ")}],
-                "delivery": "message",
-            }
-
-        shared, archive = found["shared"], found["archive"]
-        path = f"/rooms/{archive}/messages"
-        yield Contestant(running, tokens, rooms, shared, archive, path, plan, lambda: tokens)
-
-
-def make_body(start: str) -> str:
-    """Text of the benchmark's length; `%T` in `start` will be twenty digits."""
-    length = BODY_LENGTH - len(start.replace("%T", "0" * 20))
-    return start + ("lorem ipsum dolor sit amet " * 10)[:length]
 
 
 def cpu_seconds(pid: int) -> float:

@@ -1,4 +1,19 @@
--- What wrk measured, as one JSON object on the last line. wrk gives times in microseconds.
+-- wrk's script: asks for what a file lists, one "path token" a line, and tells what was measured as
+-- one JSON object on the last line. wrk gives times in microseconds.
+local requests, turn = {}, 0
+
+function init(arguments)
+  for line in io.lines(arguments[1]) do
+    local path, token = line:match("^(%S+) (%S+)$")
+    requests[#requests + 1] = wrk.format("GET", path, { Authorization = "Bearer " .. token })
+  end
+end
+
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
+end
+
 function done(summary, latency)
   local failed = summary.errors
   io.write(string.format(

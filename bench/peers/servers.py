@@ -115,6 +115,12 @@ def nats() -> Server:
     return Server("NATS", f"nats-server {version}", (program, "--addr", "127.0.0.1", "-p", PORT))
 
 
+def c_writer() -> Server:
+    """The least that a server must do for the same bytes, in C: what this machine can do at all."""
+    program = ROOT / "bench" / "load" / "writer"
+    return Server("C writer", "gcc -O2", (str(program), PORT), ready="/ready")
+
+
 def hubbub_product(database_url: str, data: Path) -> Server:
     """Hubbub as it is served in production, with one process; `data` is its folder."""
     environment = {

@@ -31,7 +31,13 @@ const key = createSecretKey(Buffer.from(secret));
 const LONGEST = 8_000;
 const PAGE = 50;
 
-const pool = new pg.Pool({ connectionString: values.database, max: Number(values.pool) });
+// Only ever shown again: RFC 3339 by two string operations, where pg would make a Date of it.
+pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, (text) => `${text.replace(" ", "T")}:00`);
+const pool = new pg.Pool({
+  connectionString: values.database,
+  options: "-c TimeZone=UTC",
+  max: Number(values.pool),
+});
 pool.on("error", (error) => console.error(error));
 
 await pool.query(`
@@ -130,8 +136,8 @@ app.get("/rooms/:id/messages", async (request, response) => {
 });
 
 /**
- * For the benchmark only: `people`, a room they all share, one for each, and one that holds
- * `bodies`; answers their ids and tokens.
+ * For the benchmark only: `people`, a room they all share, one for each, and `archives` that each
+ * hold `bodies`; answers ids and tokens.
  */
 app.post("/bench/setup", express.json(), async (request, response) => {
   const given = Buffer.from(request.headers["x-bench-secret"] ?? "");
@@ -141,24 +147,30 @@ app.post("/bench/setup", express.json(), async (request, response) => {
   }
   const newRoom = async (name) =>
     (await pool.query("INSERT INTO rooms (name) VALUES ($1) RETURNING id", [name])).rows[0].id;
+  const { bodies } = request.body;
   const shared = await newRoom("Everybody");
-  const archive = await newRoom("Archive");
+  const archives = [];
+  for (let number = 0; number < request.body.archives; number++) {
+    archives.push(await newRoom("Archive"));
+  }
   const people = [];
   for (let number = 1; number <= request.body.people; number++) {
     const name = `Person ${number}`;
     const own = await newRoom(name);
     const added = await pool.query("INSERT INTO users (name) VALUES ($1) RETURNING id", [name]);
     const { id } = added.rows[0];
-    for (const room of [shared, archive, own]) {
+    for (const room of [shared, own, ...archives]) {
       await pool.query("INSERT INTO members (person, room) VALUES ($1, $2)", [id, room]);
     }
     const token = jwt.sign({ sub: id }, key, { algorithm: "HS256", expiresIn: "4h" });
     people.push({ room: own, token, id });
   }
-  for (const body of request.body.bodies) {
-    await pool.query({ ...INSERT, values: [archive, people[0].id, body] });
+  for (const archive of archives) {
+    for (const body of bodies) {
+      await pool.query({ ...INSERT, values: [archive, people[0].id, body] });
+    }
   }
-  return response.status(201).json({ shared, archive, people });
+  return response.status(201).json({ shared, archives, people });
 });
 
 const http = createServer(app);
