@@ -2,7 +2,8 @@
 
 Commands that arrive in one turn of the loop, and those that arrive while the previous batch is being committed,
 share one transaction and one fsync. Each command stands inside its own savepoint, so one that fails takes nothing
-with it. After the commit every caller gets its answer and the entries go to the bus.
+with it; kinds that come by the thousand do without, and if such a group fails, the batch is rolled back and run
+again with savepoints. After the commit every caller gets its answer and the entries go to the bus.
 """
 
 import asyncio
@@ -130,7 +131,13 @@ class Committer:
         """
         committing = [False]
         try:
-            return self._commit_once(requests, committing)
+            try:
+                return self._commit_once(requests, committing)
+            except GroupError as error:
+                # A repeated key, as a rule.
+                logger.info("a batch of %d is run again: %r", len(requests), error.__cause__)
+                committing[0] = False
+                return self._commit_once(requests, committing, careful=True)
         except (DBAPIError, PoolTimeoutError) as error:
             logger.warning("a batch of %d did not commit: %s", len(requests), error)
         results: list[Result] = []
@@ -145,7 +152,7 @@ class Committer:
                 )
                 continue
             try:
-                one, appended = self._commit_once([request], [False])
+                one, appended = self._commit_once([request], [False], careful=True)
             except (DBAPIError, PoolTimeoutError):
                 results.append(Unavailable("The database does not answer.", retry_after=2))
             else:
@@ -154,24 +161,48 @@ class Committer:
         return results, entries
 
     def _commit_once(
-        self, requests: Sequence[Request], committing: list[bool]
+        self, requests: Sequence[Request], committing: list[bool], *, careful: bool = False
     ) -> tuple[list[Result], list[Entry]]:
+        """One transaction. Not `careful`, it raises GroupError for what savepoints would have contained."""
+        streams = {
+            str(request.arguments[request.command.stream])
+            for request in requests
+            if request.command.stream
+        }
         with self._database.writing() as connection:
-            tx = Transaction(connection, self._clock(), self._seal, self._unseal)
-            log.lock_streams(
-                connection,
-                [
-                    str(request.arguments[request.command.stream])
-                    for request in requests
-                    if request.command.stream
-                ],
+            tx = Transaction(
+                connection, self._clock(), self._seal, self._unseal, streams, careful=careful
             )
             results: list[Result] = []
             for command, group in groupby(requests, key=lambda request: request.command):
-                results += run_group(tx, command, list(group))
+                run = run_group if careful else run_group_freely
+                results += run(tx, command, list(group))
             write_audit(tx, requests, results)
             committing[0] = True
+            try:
+                tx.flush(commit=True)
+            except (IntegrityError, DataError) as error:
+                raise GroupError from error
         return results, tx.entries
+
+
+class GroupError(Exception):
+    """Requests that ran together without a savepoint failed; the cause says why. Nothing was committed."""
+
+
+def run_group_freely(tx: Transaction, command: Command, requests: list[Request]) -> list[Result]:
+    """Runs requests of one command; those of a kind for many without a savepoint. Raises GroupError."""
+    if command.many is None:
+        return run_group(tx, command, requests)
+    try:
+        tx.begin_group()
+        results = list(command.many(tx, requests))
+        tx.end_command()
+    except Exception as error:
+        if is_lost(error):
+            raise
+        raise GroupError from error
+    return results
 
 
 def run_group(tx: Transaction, command: Command, requests: list[Request]) -> list[Result]:
@@ -191,23 +222,32 @@ def run_group(tx: Transaction, command: Command, requests: list[Request]) -> lis
     ]
 
 
+def is_lost(error: Exception) -> bool:
+    """Whether an error concerns the whole batch: one of the connection itself, not of what was written."""
+    return isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError)
+
+
 def attempt(tx: Transaction, work: Callable[[], Any]) -> Any:
     """What `work` answers, or the exception it raised with all its changes undone.
 
     Errors of the connection itself are raised: they concern the whole batch.
     """
+    try:
+        tx.begin_command()
+    except (IntegrityError, DataError) as error:
+        raise GroupError from error
     mark = len(tx.entries)
-    tx.begin_command()
     savepoint = tx.connection.begin_nested()
     try:
         answer = work()
         tx.end_command()
+        tx.flush()
         savepoint.commit()
     except Exception as error:
-        if isinstance(error, DBAPIError) and not isinstance(error, IntegrityError | DataError):
+        if is_lost(error):
             raise
         savepoint.rollback()
-        del tx.entries[mark:]
+        tx.undo_command(mark)
         if isinstance(error, IntegrityError):
             logger.info("a constraint refused a change: %s", error.orig)
             return Conflict("Somebody else changed this at the same moment, or it exists already.")
@@ -237,19 +277,10 @@ def write_audit(tx: Transaction, requests: Sequence[Request], results: Sequence[
         rows.append(
             audit_row(tx.now, request.caller, request.command.name, request.target, outcome, detail)
         )
-    if rows:
-        tx.connection.execute(log.audit.insert(), rows)
+    tx.put(log.AUDIT, rows)
 
 
 def audit_row(
     now: int, caller: Caller, action: str, target: str, outcome: str, detail: str
-) -> dict[str, Any]:
-    return {
-        "at": now,
-        "actor": caller.id,
-        "action": action,
-        "target": target[:200],
-        "address": caller.address[:60],
-        "outcome": outcome,
-        "detail": detail[:500],
-    }
+) -> tuple[Any, ...]:
+    return (now, caller.id, action, target[:200], caller.address[:60], outcome, detail[:500])

@@ -6,15 +6,16 @@ therefore costs no thread hop of its own, and the same function serves a route, 
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, String, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from hubbub.kernel.errors import Unavailable
@@ -25,8 +26,17 @@ T = TypeVar("T")
 SQLITE_BUSY_SECONDS = 10
 STATEMENT_TIMEOUT_SECONDS = 15
 POOL_WAIT_SECONDS = 5
+IDLE_SECONDS = 1.0
 READS_WAITING = 2_000
 """Reads that may wait for a connection before further ones are refused with 503."""
+
+BY_KEY = (
+    "plan_cache_mode=force_generic_plan",
+    "enable_seqscan=off",
+    "enable_hashjoin=off",
+    "enable_mergejoin=off",
+)
+"""For the writing connections: they look up by key, so a plan is made once and serves however the tables grow."""
 
 Id = String(36).with_variant(String(36, collation="C"), "postgresql")
 """The column type of an identifier: compared byte by byte on both databases."""
@@ -75,8 +85,16 @@ class Database:
             self._reading = self._sqlite_engine("BEGIN", readers)
             self._writing = self._sqlite_engine("BEGIN IMMEDIATE", 1)
         else:
+            # A read that meets a connection gone stale is run again; asking first would cost a round trip.
             self._reading = self._postgresql_engine(readers, "REPEATABLE READ")
-            self._writing = self._postgresql_engine(2, "READ COMMITTED")
+            self._writing = self._postgresql_engine(2, "READ COMMITTED", *BY_KEY)
+            ping_when_idle(self._writing)
+        # On SQLite BEGIN and COMMIT cost no round trip.
+        self._asking = (
+            self._reading
+            if self.sqlite
+            else self._reading.execution_options(isolation_level="AUTOCOMMIT")
+        )
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="read")
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._waiting = 0
@@ -109,18 +127,23 @@ class Database:
 
         return engine
 
-    def _postgresql_engine(self, size: int, isolation: str) -> Engine:
+    def _postgresql_engine(self, size: int, isolation: str, *options: str) -> Engine:
         return create_engine(
             self.url,
             pool_size=size,
             max_overflow=0,
             pool_timeout=POOL_WAIT_SECONDS,
-            pool_pre_ping=True,
             isolation_level=isolation,
             connect_args={
                 "connect_timeout": 5,
                 "application_name": "hubbub",
-                "options": f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS * 1000}",
+                "options": " ".join(
+                    f"-c {option}"
+                    for option in (
+                        f"statement_timeout={STATEMENT_TIMEOUT_SECONDS * 1000}",
+                        *options,
+                    )
+                ),
             },
         )
 
@@ -128,6 +151,12 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A connection inside one consistent snapshot; nothing is written."""
         with self._reading.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def asking(self) -> Iterator[Connection]:
+        """A connection for one reading statement, which is a consistent snapshot by itself."""
+        with self._asking.connect() as connection:
             yield connection
 
     @contextmanager
@@ -143,12 +172,38 @@ class Database:
 
         Raises Unavailable when too many reads wait or the database does not answer.
         """
+        return await self._read(
+            self.reading, lambda connection: function(connection, *args, **kwargs)
+        )
+
+    async def ask(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `read`, for a function that executes one statement only: no round trips for its snapshot."""
+        return await self._read(
+            self.asking, lambda connection: function(connection, *args, **kwargs)
+        )
+
+    async def _read(
+        self,
+        connect: Callable[[], AbstractContextManager[Connection]],
+        function: Callable[[Connection], T],
+    ) -> T:
         if self._waiting >= READS_WAITING:
             raise Unavailable("Too many requests wait for the database.", retry_after=1)
 
+        def attempt() -> T:
+            with connect() as connection:
+                return function(connection)
+
         def work() -> T:
-            with self.reading() as connection:
-                return function(connection, *args, **kwargs)
+            try:
+                return attempt()
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # The database was restarted, say. The pool has let go of every connection as old as this one.
+                return attempt()
 
         self._waiting += 1
         try:
@@ -168,6 +223,26 @@ class Database:
         self._read_threads.shutdown()
         self._reading.dispose()
         self._writing.dispose()
+
+
+def ping_when_idle(engine: Engine) -> None:
+    """Makes the pool ask whether a connection still answers when it was not used for a while.
+
+    Asking every time would cost each transaction a round trip.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def used(_connection: Any, record: Any) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("used_at", 0.0) < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
 
 
 def create_private_file(path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, delete
 
 from hubbub.kernel import log
+from hubbub.kernel.bulk import write
 from hubbub.kernel.bus import Bus, LocalBus, Signal
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.clock import Clock, system_clock
@@ -122,7 +123,7 @@ class Kernel:
         def work() -> None:
             row = audit_row(self.clock(), caller, action, target, "denied", detail)
             with self.database.writing() as connection:
-                connection.execute(log.audit.insert(), row)
+                write(connection, [(log.AUDIT, [row])])
 
         await self.database.run_writer(work)
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from hubbub.kernel.bulk import Insert, Statement, look_up
 from hubbub.kernel.clock import format_time
 from hubbub.kernel.database import Id, metadata
 
@@ -126,25 +127,36 @@ def create_stream(connection: Connection, stream: str, kind: str, now: int) -> N
     )
 
 
-LOCK = select(streams.c.id).where(streams.c.id.in_(bindparam("ids", expanding=True)))
-LOCK = LOCK.order_by(streams.c.id).with_for_update()
 RESERVE = (
     update(streams)
     .where(streams.c.id == bindparam("stream"))
     .values(head=streams.c.head + bindparam("count"), changed_at=bindparam("now"))
     .returning(streams.c.head)
 )
-INSERT = entries.insert()
+# In id order, so that two transactions never wait for each other.
+LOCK = Statement(
+    "SELECT id, head FROM streams WHERE id IN (SELECT given.stream FROM {given}) "
+    "ORDER BY id {for_update}",
+    "stream",
+)
+ADVANCE = Statement(
+    "UPDATE streams SET head = given.head, changed_at = given.now FROM {given} "
+    "WHERE streams.id = given.stream",
+    "stream",
+    "#head",
+    "#now",
+)
+INSERT = Insert(entries, "stream", "seq", "kind", "actor", "at", "key", "data")
+AUDIT = Insert(audit, "at", "actor", "action", "target", "address", "outcome", "detail")
 
 
-def lock_streams(connection: Connection, ids: Iterable[str]) -> None:
-    """Locks the streams in id order, so that two transactions never wait for each other.
+def lock_streams(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+    """Locks the streams until the end of the transaction; answers the heads of those that exist."""
+    return dict(look_up(connection, [(LOCK, lock_rows(ids))])[0])
 
-    SQLite needs none: its writing transaction is alone.
-    """
-    wanted = sorted(set(ids))
-    if wanted and connection.dialect.name != "sqlite":
-        connection.execute(LOCK, {"ids": wanted}).all()
+
+def lock_rows(ids: Iterable[str]) -> list[tuple[str]]:
+    return [(stream,) for stream in sorted(set(ids))]
 
 
 def reserve(connection: Connection, stream: str, count: int, now: int) -> int:
@@ -155,26 +167,14 @@ def reserve(connection: Connection, stream: str, count: int, now: int) -> int:
     return int(head) - count + 1
 
 
-def insert_entries(connection: Connection, batch: Sequence[Entry]) -> None:
-    connection.execute(
-        INSERT,
-        [
-            {
-                "stream": entry.stream,
-                "seq": entry.seq,
-                "kind": entry.kind,
-                "actor": entry.actor,
-                "at": entry.at,
-                "key": entry.key,
-                "data": entry.data.decode(),
-            }
-            for entry in batch
-        ],
-    )
+def entry_rows(batch: Sequence[Entry]) -> list[tuple[Any, ...]]:
+    return [(e.stream, e.seq, e.kind, e.actor, e.at, e.key, e.data.decode()) for e in batch]
 
 
-def to_entry(row: Any) -> Entry:
-    return Entry(row.stream, row.seq, row.kind, row.actor, row.at, row.key, row.data.encode())
+def to_entry(row: Sequence[Any]) -> Entry:
+    """The entry of a row that has all columns, in their order."""
+    stream, seq, kind, actor, at, key, data = row
+    return Entry(stream, seq, kind, actor, at, key, data.encode())
 
 
 RANGE = (

@@ -1,12 +1,13 @@
 """The transaction a command runs in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, CursorResult, Executable
 
 from hubbub.kernel import log
+from hubbub.kernel.bulk import Rows, Statement, look_up, write
 from hubbub.kernel.log import Entry
 
 
@@ -16,10 +17,19 @@ class Transaction:
     `now` is its one time, in milliseconds since the epoch. `key` is the running command's idempotency key: the
     first entry it appends carries it. `last_seq` is the seq of that first entry. `subject` is the id of what the
     command's answer tells of.
+
+    Commands for many requests look up with `look_up`, and write with `take`, `put` and `append_entries`, which
+    wait for `flush`: a batch of them costs one round trip for all that is read and one for all that is written.
+    `careful` tells whether each command has a savepoint; without one, whatever fails is run again with one.
     """
 
     __slots__ = (
+        "_changes",
+        "_heads",
+        "_moved",
         "_reserved",
+        "_unlocked",
+        "careful",
         "connection",
         "entries",
         "key",
@@ -36,21 +46,37 @@ class Transaction:
         now: int,
         seal: Callable[[bytes], bytes],
         unseal: Callable[[bytes], bytes],
+        lock: Iterable[str] = (),
+        *,
+        careful: bool = True,
     ) -> None:
         self.connection = connection
         self.now = now
         self.seal = seal
         self.unseal = unseal
+        self.careful = careful
         self.entries: list[Entry] = []
         self.key: str | None = None
         self.last_seq: int | None = None
         self.subject: str | None = None
         self._reserved: dict[str, int] = {}
+        # Streams to lock before anything is read; then the heads of those that are locked.
+        self._unlocked = list(lock)
+        self._heads: dict[str, int] = {}
+        # What `flush` writes: the heads that moved, and rows for each statement in the order of first use.
+        self._moved: set[str] = set()
+        self._changes: dict[Statement, list[Sequence[Any]]] = {}
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         return self.connection.execute(statement, parameters)
 
     def begin_command(self) -> None:
+        """Locks what is to be locked and writes what waits, so that a command sees it."""
+        self.look_up()
+        self.flush()
+        self.begin_group()
+
+    def begin_group(self) -> None:
         self.key = None
         self.last_seq = None
         self.subject = None
@@ -61,6 +87,40 @@ class Transaction:
         if self._reserved:
             raise RuntimeError(f"reserved and not appended: {self._reserved}")
 
+    def undo_command(self, mark: int) -> None:
+        """Forgets what a command left behind whose changes were undone in the database."""
+        del self.entries[mark:]
+        self._changes.clear()
+        self._moved.clear()
+        self._heads.clear()
+
+    def look_up(self, *lookups: tuple[Statement, Rows]) -> list[list[Any]]:
+        """The rows each statement finds, in one round trip; what is to be locked is locked before."""
+        if not self._unlocked:
+            return look_up(self.connection, lookups) if lookups else []
+        lock = (log.LOCK, log.lock_rows(self._unlocked))
+        heads, *found = look_up(self.connection, [lock, *lookups])
+        self._unlocked.clear()
+        self._heads = dict(heads)
+        return found
+
+    def put(self, statement: Statement, rows: Rows) -> None:
+        """Writes rows with the next `flush`."""
+        if rows:
+            self._changes.setdefault(statement, []).extend(rows)
+
+    def flush(self, *, commit: bool = False) -> None:
+        """Writes what waits, in one round trip, on PostgreSQL with the commit."""
+        changes: list[tuple[Statement, Rows]] = []
+        if self._moved:
+            heads = [(stream, self._heads[stream], self.now) for stream in sorted(self._moved)]
+            changes.append((log.ADVANCE, heads))
+        changes += self._changes.items()
+        if changes:
+            write(self.connection, changes, commit=commit)
+            self._moved.clear()
+            self._changes.clear()
+
     def create_stream(self, stream: str, kind: str) -> None:
         log.create_stream(self.connection, stream, kind, self.now)
 
@@ -69,7 +129,21 @@ class Transaction:
 
         For entries whose data contains their own seq. Answers the first place. Raises LookupError.
         """
+        if stream in self._moved:
+            self.flush()
         first = log.reserve(self.connection, stream, count, self.now)
+        if stream in self._heads:
+            self._heads[stream] = first + count - 1
+        self._reserved[stream] = self._reserved.get(stream, 0) + count
+        return first
+
+    def take(self, stream: str, count: int) -> int:
+        """As `reserve`, without a statement of its own if the transaction holds the stream's lock."""
+        if stream not in self._heads:
+            return self.reserve(stream, count)
+        first = self._heads[stream] + 1
+        self._heads[stream] += count
+        self._moved.add(stream)
         self._reserved[stream] = self._reserved.get(stream, 0) + count
         return first
 
@@ -81,18 +155,19 @@ class Transaction:
             seq = self.reserve(stream)
         entry = Entry(stream, seq, kind, actor, self.now, self.key, orjson.dumps(data))
         self.append_entries([entry])
+        self.flush()
         if self.last_seq is None:
             self.last_seq = seq
             self.key = None
         return entry
 
-    def append_entries(self, batch: list[Entry]) -> None:
-        """Appends entries at places reserved before."""
+    def append_entries(self, batch: Sequence[Entry]) -> None:
+        """Appends entries at places reserved or taken before, with the next `flush`."""
         for entry in batch:
             left = self._reserved[entry.stream] - 1
             if left:
                 self._reserved[entry.stream] = left
             else:
                 del self._reserved[entry.stream]
-        log.insert_entries(self.connection, batch)
+        self.put(log.INSERT, log.entry_rows(batch))
         self.entries.extend(batch)

@@ -1,58 +1,71 @@
 """Posting, editing, deleting, reacting, marking as read."""
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from hubbub.chat.access import access_message, access_room
 from hubbub.chat.models import (
     edits,
-    members,
     mentions,
     messages,
     reactions,
     read_marks,
-    rooms,
 )
 from hubbub.chat.service.mentions import find_mentions
 from hubbub.chat.service.search import forget_message, reindex_message
 from hubbub.chat.shapes import message_shapes, new_message_shape
 from hubbub.kernel import log
+from hubbub.kernel.bulk import Insert, Rows, Statement
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.commands import Answer, Command, Outcome, Request, command, replies
 from hubbub.kernel.errors import Conflict, Forbidden, Invalid, Problem
 from hubbub.kernel.ids import new_id
-from hubbub.kernel.log import Entry, entries
+from hubbub.kernel.log import Entry
 from hubbub.kernel.transaction import Transaction
-from hubbub.people.models import users
 
 EMOJI_PER_MESSAGE = 40
 
 CREATED = 201
 
-MAY_POST = (
-    select(members.c.room, members.c.user)
-    .join(rooms, rooms.c.id == members.c.room)
-    .join(users, users.c.id == members.c.user)
-    .where(
-        tuple_(members.c.room, members.c.user).in_(bindparam("pairs", expanding=True)),
-        rooms.c.archived_at.is_(None),
-        users.c.active,
-    )
+MAY_POST = Statement(
+    "SELECT given.room, given.author FROM {given} CROSS JOIN members CROSS JOIN rooms CROSS JOIN users "
+    'WHERE members.room = given.room AND members."user" = given.author '
+    "AND rooms.id = given.room AND rooms.archived_at IS NULL "
+    "AND users.id = given.author AND users.active",
+    "room",
+    "author",
 )
-SAID_BEFORE = select(entries).where(
-    tuple_(entries.c.stream, entries.c.actor, entries.c.key).in_(bindparam("keys", expanding=True))
+SAID_BEFORE = Statement(
+    "SELECT e.stream, e.seq, e.kind, e.actor, e.at, e.key, e.data FROM {given} CROSS JOIN entries AS e "
+    "WHERE e.stream = given.room AND e.actor = given.author AND e.key = given.key",
+    "room",
+    "author",
+    "key",
+    replan=True,
 )
-ROOTS = select(messages.c.id, messages.c.room, messages.c.reply_to).where(
-    messages.c.id.in_(bindparam("ids", expanding=True))
+ROOTS = Statement(
+    "SELECT messages.id, messages.room, messages.reply_to FROM {given} CROSS JOIN messages "
+    "WHERE messages.id = given.root",
+    "root",
 )
-ADD_REPLY = (
-    update(messages)
-    .where(messages.c.id == bindparam("root"))
-    .values(replies=messages.c.replies + bindparam("more"))
+ADD_REPLIES = Statement(
+    "UPDATE messages SET replies = messages.replies + given.more FROM {given} "
+    "WHERE messages.id = given.root",
+    "root",
+    "#more",
 )
+ADD_MESSAGES = Insert(
+    messages, "id", "room", "seq", "author", "body", "reply_to", "mentions", "created_at"
+)
+ADD_MENTIONS = Insert(mentions, "user", "room", "seq")
+
+Roots = dict[str, tuple[str, str | None]]
+"""Messages that are answered: their room, and the message they answer themselves."""
 
 
 def post_messages(tx: Transaction, requests: Sequence[Request]) -> list[Outcome | Exception]:
@@ -61,25 +74,19 @@ def post_messages(tx: Transaction, requests: Sequence[Request]) -> list[Outcome 
     A request whose key was used before gets the first message again.
     """
     results: list[Outcome | Exception | None] = [None] * len(requests)
-    allowed = {
-        (row.room, row.user)
-        for row in tx.connection.execute(
-            MAY_POST, {"pairs": list({(r.arguments["room"], r.caller.id) for r in requests})}
-        )
-    }
-    said = find_said(tx.connection, requests)
-    roots = find_roots(tx.connection, requests)
+    allowed, said, roots = look_around(tx, requests)
     fresh: dict[str, list[int]] = {}
     repeated: list[tuple[int, int]] = []
     keys: dict[tuple[str, str, str], int] = {}
     for place, request in enumerate(requests):
+        room, author = request.arguments["room"], request.caller.id
         try:
-            if (request.arguments["room"], request.caller.id) not in allowed:
-                access_room(tx.connection, request.caller, request.arguments["room"], "post")
+            if (room, author) not in allowed:
+                access_room(tx.connection, request.caller, room, "post")
                 raise Forbidden("This account is no longer active.")
             check_root(request, roots)
             if request.key is not None:
-                scope = (request.arguments["room"], request.caller.id, request.key)
+                scope = (room, author, request.key)
                 if scope in said:
                     results[place] = repeat_post(request, said[scope])
                     continue
@@ -87,7 +94,7 @@ def post_messages(tx: Transaction, requests: Sequence[Request]) -> list[Outcome 
                     repeated.append((place, keys[scope]))
                     continue
                 keys[scope] = place
-            fresh.setdefault(request.arguments["room"], []).append(place)
+            fresh.setdefault(room, []).append(place)
         except Problem as problem:
             results[place] = problem
     for room in sorted(fresh):
@@ -98,26 +105,32 @@ def post_messages(tx: Transaction, requests: Sequence[Request]) -> list[Outcome 
     return [result if result is not None else Problem() for result in results]
 
 
-def find_said(
-    connection: Connection, requests: Sequence[Request]
-) -> dict[tuple[str, str, str], Entry]:
-    keys = [(r.arguments["room"], r.caller.id, r.key) for r in requests if r.key is not None]
-    if not keys:
-        return {}
-    rows = connection.execute(SAID_BEFORE, {"keys": keys})
-    return {(row.stream, row.actor, row.key): log.to_entry(row) for row in rows}
+def look_around(
+    tx: Transaction, requests: Sequence[Request]
+) -> tuple[set[tuple[str, str]], dict[tuple[str, str, str], Entry], Roots]:
+    """Who may post where, what was said before with the same key, and the messages that are answered."""
+    places = {(r.arguments["room"], r.caller.id) for r in requests}
+    # A key comes twice when an answer was lost. That is rare, and the entries refuse it: then we look.
+    keys = {(r.arguments["room"], r.caller.id, r.key) for r in requests if tx.careful and r.key}
+    roots = {(r.arguments["reply_to"],) for r in requests if r.arguments.get("reply_to")}
+    lookups: list[tuple[Statement, Rows]] = [
+        (MAY_POST, list(places)),
+        (SAID_BEFORE, list(keys)),
+        (ROOTS, list(roots)),
+    ]
+    asked = [lookup for lookup in lookups if lookup[1]]
+    found = dict(zip([statement for statement, _ in asked], tx.look_up(*asked), strict=True))
+    said = [log.to_entry(row) for row in found.get(SAID_BEFORE, ())]
+    return (
+        set(found[MAY_POST]),
+        {(entry.stream, entry.actor, str(entry.key)): entry for entry in said},
+        {row[0]: (row[1], row[2]) for row in found.get(ROOTS, ())},
+    )
 
 
-def find_roots(connection: Connection, requests: Sequence[Request]) -> dict[str, Any]:
-    ids = {r.arguments["reply_to"] for r in requests if r.arguments.get("reply_to")}
-    if not ids:
-        return {}
-    return {row.id: row for row in connection.execute(ROOTS, {"ids": list(ids)})}
-
-
-def check_root(request: Request, roots: dict[str, Any]) -> None:
+def check_root(request: Request, roots: Roots) -> None:
     wanted = request.arguments.get("reply_to")
-    if wanted and (wanted not in roots or roots[wanted].room != request.arguments["room"]):
+    if wanted and (wanted not in roots or roots[wanted][0] != request.arguments["room"]):
         raise Invalid.field("reply_to", "The message to answer is not in this room.")
 
 
@@ -143,54 +156,32 @@ def repeat_in_batch(
 
 
 def post_to_room(
-    tx: Transaction,
-    room: str,
-    places: Sequence[int],
-    requests: Sequence[Request],
-    roots: dict[str, Any],
+    tx: Transaction, room: str, places: Sequence[int], requests: Sequence[Request], roots: Roots
 ) -> list[tuple[int, Outcome]]:
-    first = tx.reserve(room, len(places))
-    rows, appended, mentioned_rows, answered = [], [], [], []
-    outcomes = []
     bodies = [requests[place].arguments["body"] for place in places]
     mentioned = find_mentions(tx.connection, room, bodies)
-    for seq, place, people in zip(
-        range(first, first + len(places)), places, mentioned, strict=True
-    ):
+    first = tx.take(room, len(places))
+    rows, mentioned_rows, appended, outcomes = [], [], [], []
+    answered: Counter[str] = Counter()
+    for seq, place, body, people in zip(count(first), places, bodies, mentioned, strict=False):
         request = requests[place]
-        body = request.arguments["body"]
-        people = [person for person in people if person != request.caller.id]
+        author = request.caller.id
+        people = [person for person in people if person != author]
         reply_to = request.arguments.get("reply_to") or None
         if reply_to:
             # Answers to an answer belong to the same thread.
-            reply_to = roots[reply_to].reply_to or reply_to
-            answered.append({"root": reply_to, "more": 1})
-        shape = new_message_shape(
-            new_id(), room, seq, request.caller.id, body, reply_to, people, tx.now
-        )
+            reply_to = roots[reply_to][1] or reply_to
+            answered[reply_to] += 1
+        shape = new_message_shape(new_id(), room, seq, author, body, reply_to, people, tx.now)
         data = orjson.dumps(shape)
-        rows.append(
-            {
-                "id": shape["id"],
-                "room": room,
-                "seq": seq,
-                "author": request.caller.id,
-                "body": body,
-                "reply_to": reply_to,
-                "mentions": orjson.dumps(people).decode(),
-                "created_at": tx.now,
-            }
-        )
-        mentioned_rows += [{"user": person, "room": room, "seq": seq} for person in people]
-        appended.append(
-            Entry(room, seq, "message.posted", request.caller.id, tx.now, request.key, data)
-        )
+        told = orjson.dumps(people).decode()
+        rows.append((shape["id"], room, seq, author, body, reply_to, told, tx.now))
+        mentioned_rows += [(person, room, seq) for person in people]
+        appended.append(Entry(room, seq, "message.posted", author, tx.now, request.key, data))
         outcomes.append((place, Outcome(data, CREATED, seq)))
-    tx.connection.execute(insert(messages), rows)
-    if mentioned_rows:
-        tx.connection.execute(insert(mentions), mentioned_rows)
-    if answered:
-        tx.connection.execute(ADD_REPLY, answered)
+    tx.put(ADD_MESSAGES, rows)
+    tx.put(ADD_MENTIONS, mentioned_rows)
+    tx.put(ADD_REPLIES, sorted(answered.items()))
     tx.append_entries(appended)
     return outcomes
 
@@ -201,6 +192,7 @@ def post_one(tx: Transaction, caller: Caller, **arguments: Any) -> Answer:
     result = post_messages(tx, [request])[0]
     if isinstance(result, Exception):
         raise result
+    tx.flush()
     return Answer(orjson.loads(result.body), CREATED, result.seq)
 
 
@@ -261,7 +253,7 @@ def delete_message(tx: Transaction, caller: Caller, *, message: str) -> Answer:
         log.scrub_entry(tx.connection, row.room, seq, orjson.dumps(erased))
     erase(tx.connection, row, tx.now)
     if row.reply_to:
-        tx.connection.execute(ADD_REPLY, {"root": row.reply_to, "more": -1})
+        tx.put(ADD_REPLIES, [(row.reply_to, -1)])
     data = {"id": row.id, "room": row.room, "seq": row.seq, "reply_to": row.reply_to}
     entry = tx.append(row.room, "message.deleted", caller.id, data)
     return Answer(None, seq=entry.seq)
