@@ -23,6 +23,7 @@ from hubbub.kernel.errors import NotFound
 from hubbub.kernel.http import (
     OPERATIONS,
     Edge,
+    Shortcuts,
     TrustedProxies,
     install_problem_handlers,
     problem_response,
@@ -97,15 +98,17 @@ class Application:
         api.state.registry = registry
         api.state.node = settings.node_name or network.gethostname()
         install_problem_handlers(api)
+        # Side by side in one list: an included router is searched as a whole, twice, for each request.
         for router in (
-            people_routes.router,
             chat_routes.router,
             realtime_routes.router,
+            people_routes.router,
             sample_routes.router,
             observe_routes.router,
         ):
-            api.include_router(router)
+            api.router.routes.extend(router.routes)
         self.api = api
+        self._short = Shortcuts(api, chat_routes.SHORTCUTS)
         self._edge = Edge(
             self._route,
             proxies=proxies,
@@ -133,7 +136,7 @@ class Application:
             problem = NotFound(f"This process serves no API: its role is {self.settings.role}.")
             await problem_response(problem, scope["state"]["request_id"])(scope, receive, send)
         else:
-            await (self.api if path.startswith("/api/") else self.client)(scope, receive, send)
+            await (self._short if path.startswith("/api/") else self.client)(scope, receive, send)
 
     async def leave(self) -> None:
         """Asks the sockets to come back elsewhere, each in its turn, then closes them."""

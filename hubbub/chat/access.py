@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+import orjson
+from sqlalchemy import Connection, and_, bindparam, or_, select, text
 
 from hubbub.chat.models import members, messages, rooms
 from hubbub.kernel.caller import Caller
@@ -34,6 +35,67 @@ class Room:
         return str(self.row.kind)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody stands to a room in one snapshot, and the room's version: what its stream's last entry was."""
+
+    kind: str
+    joined: bool
+    version: tuple[int, int]
+    """`head` of the room's stream and when that entry was written: a restored database counts anew."""
+
+    @property
+    def head(self) -> int:
+        return self.version[0]
+
+
+STANDINGS = """
+SELECT asked.value ->> 0 AS room, asked.value ->> 1 AS person, rooms.kind,
+    members.room IS NOT NULL AS joined, streams.head, streams.changed_at
+FROM {pairs} AS asked(value)
+JOIN rooms ON rooms.id = (asked.value ->> 0)
+JOIN streams ON streams.id = rooms.id
+LEFT JOIN members ON members.room = rooms.id AND members."user" = (asked.value ->> 1)
+"""
+STANDINGS_SQLITE = text(
+    STANDINGS.format(pairs="(SELECT value FROM json_each(:pairs))").replace("asked(value)", "asked")
+)
+STANDINGS_POSTGRESQL = text(STANDINGS.format(pairs="json_array_elements(CAST(:pairs AS json))"))
+
+
+def read_standings(
+    connection: Connection, pairs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], Standing]:
+    """How people stand to rooms, by (room, person), for the rooms that exist; with one statement."""
+    sqlite = connection.dialect.name == "sqlite"
+    rows = connection.execute(
+        STANDINGS_SQLITE if sqlite else STANDINGS_POSTGRESQL,
+        {"pairs": orjson.dumps(pairs).decode()},
+    )
+    return {
+        (room, person): Standing(kind, bool(joined), (head, changed_at))
+        for room, person, kind, joined, head, changed_at in rows
+    }
+
+
+def may_read(kind: str, joined: bool, caller: Caller) -> bool:
+    """Members may read a room, and colleagues an open one."""
+    return joined or (kind == "open" and caller.role in COLLEAGUES)
+
+
+def check_readable(standing: Standing | None, caller: Caller) -> Standing:
+    """The standing, if the caller may read the room. Raises NotFound."""
+    if standing is None or not may_read(standing.kind, standing.joined, caller):
+        raise NotFound(NO_ROOM)
+    return standing
+
+
+def access_stream(connection: Connection, caller: Caller, room: str) -> Standing:
+    """How the caller, who may read the room, stands to it. Raises NotFound."""
+    standings = read_standings(connection, [(room, caller.id)])
+    return check_readable(standings.get((room, caller.id)), caller)
+
+
 ROOM = (
     select(rooms, members.c.user.label("joined"))
     .select_from(
@@ -53,9 +115,7 @@ def access_room(connection: Connection, caller: Caller, room: str, right: Right 
     Raises NotFound for a room the caller may not know of, Forbidden or Conflict otherwise.
     """
     row = connection.execute(ROOM, {"room": room, "caller": caller.id}).one_or_none()
-    if row is None or (
-        row.joined is None and not (row.kind == "open" and caller.role in COLLEAGUES)
-    ):
+    if row is None or not may_read(row.kind, row.joined is not None, caller):
         raise NotFound(NO_ROOM)
     found = Room(row, row.joined is not None)
     if right == "read":

@@ -1,5 +1,6 @@
 """HTTP for chat: parse, call one service function, answer."""
 
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -16,20 +17,25 @@ from hubbub.chat.schemas import (
     Seq,
 )
 from hubbub.chat.service import messages, queries, rooms, search
+from hubbub.chat.service.pages import get_newest_pages
 from hubbub.kernel.errors import Invalid
-from hubbub.kernel.http import answer, get_kernel, idempotency_key, json_response
+from hubbub.kernel.http import JSON, answer, get_kernel, idempotency_key, json_response
 from hubbub.kernel.schemas import Identifier
-from hubbub.people.access import CurrentCaller, limit_search
+from hubbub.people.access import CurrentCaller, current_caller, limit_search
 
 router = APIRouter(prefix="/api")
 
+DEFAULT_LIMIT = 50
 Limit = Annotated[int, Query(ge=1, le=200)]
 Place = Annotated[Seq | None, Query()]
 
 
 @router.get("/rooms")
 async def list_rooms(
-    request: Request, caller: CurrentCaller, limit: Limit = 50, cursor: Identifier | None = None
+    request: Request,
+    caller: CurrentCaller,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Identifier | None = None,
 ) -> Response:
     kernel = get_kernel(request)
     return json_response(await kernel.read(queries.list_rooms, caller, limit=limit, cursor=cursor))
@@ -108,7 +114,7 @@ async def list_messages(
     before: Place = None,
     after: Place = None,
     around: Place = None,
-    limit: Limit = 50,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> Response:
     page = await get_kernel(request).read(
         queries.list_messages,
@@ -120,6 +126,25 @@ async def list_messages(
         limit=limit,
     )
     return json_response(page)
+
+
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+ONLY_LIMIT = re.compile(rb"(?:limit=([1-9][0-9]?|1[0-9]{2}|200))?")
+
+
+async def list_newest_messages(request: Request) -> Response | None:
+    """`list_messages` without a place, the read everybody makes; None leaves any other to it."""
+    room = request.path_params["room"]
+    query = ONLY_LIMIT.fullmatch(request.scope["query_string"])
+    if query is None or not ID.fullmatch(room):
+        return None
+    caller = await current_caller(request)
+    pages = get_newest_pages(get_kernel(request))
+    body = await pages.read(caller, room, int(query[1] or DEFAULT_LIMIT))
+    return Response(body, media_type=JSON)
+
+
+SHORTCUTS = {list_messages: list_newest_messages}
 
 
 @router.post("/rooms/{room}/messages", status_code=201)
@@ -220,7 +245,7 @@ async def search_messages(
     author: Identifier | None = None,
     before: datetime | None = None,
     after: datetime | None = None,
-    limit: Limit = 50,
+    limit: Limit = DEFAULT_LIMIT,
     cursor: Annotated[int | None, Query(ge=1, le=2**62)] = None,
 ) -> Response:
     found = await search.search(

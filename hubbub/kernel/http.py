@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -13,6 +13,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -82,6 +83,13 @@ def request_id(request: Request) -> str:
     return found
 
 
+def unforeseen_response(error: Exception, request_id: str) -> Response:
+    logger.error("unhandled error", exc_info=error, extra={"request_id": request_id})
+    return problem_response(
+        Problem("Something went wrong on the server. It has been logged."), request_id
+    )
+
+
 BY_STATUS: dict[int, type[Problem]] = {
     kind.status: kind
     for kind in (Malformed, Unauthenticated, Forbidden, NotFound, Conflict, TooLarge, Unavailable)
@@ -122,15 +130,56 @@ def install_problem_handlers(app: FastAPI) -> None:
         return response
 
     async def on_exception(request: Request, error: Exception) -> Response:
-        logger.error("unhandled error", exc_info=error, extra={"request_id": request_id(request)})
-        return problem_response(
-            Problem("Something went wrong on the server. It has been logged."), request_id(request)
-        )
+        return unforeseen_response(error, request_id(request))
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_exception)
+
+
+Shortcut = Callable[[Request], Awaitable[Response | None]]
+"""Answers a GET, or leaves it to the framework with None, having done nothing."""
+
+
+class Shortcuts:
+    """The framework, and before it the few reads that are worth a way around its routing and its dependencies.
+
+    A shortcut stands beside the endpoint it answers for; documentation, every other input and every other method
+    stay with that endpoint, and errors are the same problem documents.
+    """
+
+    def __init__(self, app: FastAPI, shortcuts: Mapping[Callable[..., Any], Shortcut]) -> None:
+        self._app = app
+        self._shortcuts = [
+            (route, shortcuts[route.endpoint])
+            for route in app.routes
+            if isinstance(route, APIRoute) and route.endpoint in shortcuts
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "GET":
+            for route, shortcut in self._shortcuts:
+                found = route.path_regex.match(scope["path"])
+                if found is not None:
+                    response = await self._answer(shortcut, scope, found.groupdict())
+                    if response is not None:
+                        scope["route"] = route
+                        await response(scope, receive, send)
+                        return
+        await self._app(scope, receive, send)
+
+    async def _answer(
+        self, shortcut: Shortcut, scope: Scope, path_params: dict[str, str]
+    ) -> Response | None:
+        own: Scope = {**scope, "app": self._app, "path_params": path_params}
+        request = Request(own)
+        try:
+            return await shortcut(request)
+        except Problem as problem:
+            return problem_response(problem, request_id(request))
+        except Exception as error:
+            return unforeseen_response(error, request_id(request))
 
 
 class TrustedProxies:

@@ -1,19 +1,21 @@
 """Who calls: the access token, the session behind it, and the limits of each."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.errors import Forbidden, Unauthenticated
 from hubbub.kernel.http import get_kernel
+from hubbub.kernel.joined import Joined
 from hubbub.kernel.kernel import Kernel
 from hubbub.people.models import sessions, users
 from hubbub.people.service.sessions import touch_session
-from hubbub.people.tokens import Claims, Tokens
+from hubbub.people.tokens import Tokens
 
 CHECKED_MS = 1_000
 """How long a session that was found good is believed: a withdrawal is effective within a second."""
@@ -38,6 +40,7 @@ class Authenticator:
         self._kernel = kernel
         self.tokens = Tokens(kernel.secrets)
         self._known: OrderedDict[str, Standing] = OrderedDict()
+        self._asked = Joined(self._read_standings)
 
     async def authenticate(self, token: str, address: str) -> tuple[Caller, int]:
         """The caller, and when the token runs out (milliseconds). Raises Unauthenticated."""
@@ -45,7 +48,8 @@ class Authenticator:
         claims = self.tokens.read(token, now)
         standing = self._known.get(claims.session)
         if standing is None or now - standing.checked_at >= CHECKED_MS:
-            standing = await self._kernel.read(read_standing, claims, now)
+            found = await self._asked.ask((claims.session, claims.user))
+            standing = found or Standing("", False, now, now)
             self._known[claims.session] = standing
             self._known.move_to_end(claims.session)
             while len(self._known) > CACHED:
@@ -56,6 +60,9 @@ class Authenticator:
         if now - standing.last_used_at >= TOUCH_MS:
             self._touch(caller, standing)
         return caller, claims.expires_at
+
+    async def _read_standings(self, keys: list[tuple[str, str]]) -> dict[tuple[str, str], Standing]:
+        return await self._kernel.database.ask(read_standings, keys, self._kernel.clock())
 
     def _touch(self, caller: Caller, standing: Standing) -> None:
         """Notes that the session is in use; nobody waits for it."""
@@ -71,22 +78,35 @@ class Authenticator:
         self._known.pop(session, None)
 
 
-def read_standing(connection: Connection, claims: Claims, now: int) -> Standing:
-    row = connection.execute(
-        select(
-            users.c.role,
-            users.c.active,
-            sessions.c.expires_at,
-            sessions.c.ended_at,
-            sessions.c.last_used_at,
+STANDINGS = (
+    select(
+        sessions.c.id,
+        sessions.c.user,
+        users.c.role,
+        users.c.active,
+        sessions.c.expires_at,
+        sessions.c.ended_at,
+        sessions.c.last_used_at,
+    )
+    .join(users, users.c.id == sessions.c.user)
+    .where(sessions.c.id.in_(bindparam("sessions", expanding=True)))
+)
+
+
+def read_standings(
+    connection: Connection, keys: Sequence[tuple[str, str]], now: int
+) -> dict[tuple[str, str], Standing]:
+    """Those of the sessions that exist, by session and person; with one statement."""
+    rows = connection.execute(STANDINGS, {"sessions": [session for session, _ in keys]})
+    return {
+        (row.id, row.user): Standing(
+            row.role,
+            row.active and row.ended_at is None and row.expires_at > now,
+            now,
+            row.last_used_at,
         )
-        .join(users, users.c.id == sessions.c.user)
-        .where(sessions.c.id == claims.session, users.c.id == claims.user)
-    ).one_or_none()
-    if row is None:
-        return Standing("", False, now, now)
-    good = row.active and row.ended_at is None and row.expires_at > now
-    return Standing(row.role, good, now, row.last_used_at)
+        for row in rows
+    }
 
 
 def get_authenticator(kernel: Kernel) -> Authenticator:

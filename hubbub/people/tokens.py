@@ -6,6 +6,7 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -15,6 +16,8 @@ from hubbub.kernel.errors import Unauthenticated
 
 ACCESS_SECONDS = 15 * 60
 ISSUER = "hubbub"
+REMEMBERED = 20_000
+"""Tokens whose signature was found good and need not be checked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ class Tokens:
     def __init__(self, signing_secrets: Sequence[str]) -> None:
         self._keys = KeySet([make_key(secret) for secret in signing_secrets])
         self._first = self._keys.keys[0]
+        # A signature stays good; what can change with time is asked on each use.
+        self._verified = lru_cache(REMEMBERED)(self._verify)
 
     def issue(self, user: str, session: str, role: str, now: int) -> str:
         """An access token; `now` in milliseconds since the epoch."""
@@ -49,17 +54,21 @@ class Tokens:
 
     def read(self, token: str, now: int) -> Claims:
         """The claims of a token that is ours, an access token, and not expired. Raises Unauthenticated."""
+        claims = self._verified(token)
+        if claims.expires_at <= now:
+            raise Unauthenticated("The access token has expired.")
+        return claims
+
+    def _verify(self, token: str) -> Claims:
+        """What never changes about a token: its signature and its claims. Raises Unauthenticated."""
         try:
             claims = jwt.decode(token, self._keys, algorithms=["HS256"]).claims
             if claims["typ"] != "access" or claims["iss"] != ISSUER:
                 raise Unauthenticated("This is no access token.")
             expires_at = int(claims["exp"]) * 1000
-            found = Claims(str(claims["sub"]), str(claims["sid"]), str(claims["role"]), expires_at)
+            return Claims(str(claims["sub"]), str(claims["sid"]), str(claims["role"]), expires_at)
         except (JoseError, KeyError, ValueError, TypeError):
             raise Unauthenticated("The access token is not valid.") from None
-        if expires_at <= now:
-            raise Unauthenticated("The access token has expired.")
-        return found
 
 
 def make_key(secret: str) -> OctKey:

@@ -1,14 +1,27 @@
 """What chat shows: rooms, pages of messages, the first screen."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, or_, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from hubbub.chat.access import (
     NO_ROOM,
+    Standing,
     access_message,
     access_room,
+    access_stream,
     manages,
     visible_people,
 )
@@ -26,10 +39,16 @@ from hubbub.people.shapes import user_shape, workspace_shape
 MOST_UNREAD = 100
 THREAD = 200
 ROOMS = 1_000
+AFTER_ALL = 2**62
+"""A place no message reaches."""
 
 
-def rooms_query(caller: Caller) -> Select[Any]:
-    """Rooms the caller may see, with head, read mark and bounded unread counts: one statement."""
+def rooms_query(*, colleague: bool) -> Select[Any]:
+    """Rooms somebody may see, with head, read mark and bounded unread counts: one statement.
+
+    Its parameter is `caller`, the person's id.
+    """
+    person: BindParameter[str] = bindparam("caller")
     mine = members.alias("mine")
     mark = read_marks.alias("mark")
     read = func.coalesce(mark.c.seq, 0)
@@ -38,7 +57,7 @@ def rooms_query(caller: Caller) -> Select[Any]:
         .where(
             messages.c.room == rooms.c.id,
             messages.c.seq > read,
-            messages.c.author != caller.id,
+            messages.c.author != person,
             messages.c.deleted_at.is_(None),
         )
         .correlate(rooms, mark)
@@ -48,7 +67,7 @@ def rooms_query(caller: Caller) -> Select[Any]:
     mentioned = (
         select(literal_column("1"))
         .where(
-            mentions.c.user == caller.id,
+            mentions.c.user == person,
             mentions.c.room == rooms.c.id,
             mentions.c.seq > read,
         )
@@ -65,7 +84,7 @@ def rooms_query(caller: Caller) -> Select[Any]:
         .scalar_subquery()
     )
     visible: ColumnElement[bool] = mine.c.user.is_not(None)
-    if caller.role in COLLEAGUES:
+    if colleague:
         visible = or_(visible, rooms.c.kind == "open")
     return (
         select(
@@ -79,24 +98,43 @@ def rooms_query(caller: Caller) -> Select[Any]:
         )
         .select_from(
             rooms.join(streams, streams.c.id == rooms.c.id)
-            .outerjoin(mine, and_(mine.c.room == rooms.c.id, mine.c.user == caller.id))
-            .outerjoin(mark, and_(mark.c.room == rooms.c.id, mark.c.user == caller.id))
+            .outerjoin(mine, and_(mine.c.room == rooms.c.id, mine.c.user == person))
+            .outerjoin(mark, and_(mark.c.room == rooms.c.id, mark.c.user == person))
         )
         .where(visible)
     )
 
 
-def room_views(connection: Connection, caller: Caller, rows: Iterable[Any]) -> list[dict[str, Any]]:
+ROOMS_FOR = {colleague: rooms_query(colleague=colleague) for colleague in (True, False)}
+PAGE_FOR = {
+    colleague: query.where(rooms.c.id > bindparam("cursor"))
+    .order_by(rooms.c.id)
+    .limit(bindparam("limit"))
+    for colleague, query in ROOMS_FOR.items()
+}
+ROOM_FOR = {
+    colleague: query.where(rooms.c.id == bindparam("room"))
+    for colleague, query in ROOMS_FOR.items()
+}
+MEMBERS_OF = (
+    select(members.c.room, members.c.user)
+    .where(members.c.room.in_(bindparam("rooms", expanding=True)))
+    .order_by(members.c.joined_at, members.c.user)
+)
+
+
+def page_of_rooms(connection: Connection, caller: Caller, cursor: str, limit: int) -> Sequence[Any]:
+    return connection.execute(
+        PAGE_FOR[caller.role in COLLEAGUES],
+        {"caller": caller.id, "cursor": cursor, "limit": limit},
+    ).all()
+
+
+def room_views(connection: Connection, caller: Caller, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """RoomViews; the members of all rooms with one query."""
-    rows = list(rows)
     people: dict[str, list[str]] = {row.id: [] for row in rows}
-    found = connection.execute(
-        select(members.c.room, members.c.user)
-        .where(members.c.room.in_(list(people)))
-        .order_by(members.c.joined_at, members.c.user)
-    )
-    for member in found:
-        people[member.room].append(member.user)
+    for room, user in connection.execute(MEMBERS_OF, {"rooms": list(people)}):
+        people[room].append(user)
     return [
         {
             **room_shape(row),
@@ -115,7 +153,9 @@ def room_views(connection: Connection, caller: Caller, rows: Iterable[Any]) -> l
 
 def read_room_view(connection: Connection, caller: Caller, room: str) -> dict[str, Any]:
     """One room as the caller sees it. Raises NotFound."""
-    row = connection.execute(rooms_query(caller).where(rooms.c.id == room)).one_or_none()
+    row = connection.execute(
+        ROOM_FOR[caller.role in COLLEAGUES], {"caller": caller.id, "room": room}
+    ).one_or_none()
     if row is None:
         raise NotFound(NO_ROOM)
     return room_views(connection, caller, [row])[0]
@@ -125,10 +165,7 @@ def list_rooms(
     connection: Connection, caller: Caller, *, limit: int, cursor: str | None
 ) -> dict[str, Any]:
     """Rooms in order of their ids: {items, next}."""
-    query = rooms_query(caller).order_by(rooms.c.id).limit(limit + 1)
-    if cursor:
-        query = query.where(rooms.c.id > cursor)
-    rows = connection.execute(query).all()
+    rows = page_of_rooms(connection, caller, cursor or "", limit + 1)
     items = room_views(connection, caller, rows[:limit])
     return {"items": items, "next": items[-1]["id"] if len(rows) > limit else None}
 
@@ -160,51 +197,57 @@ def list_messages(
     """
     if sum(place is not None for place in (before, after, around)) > 1:
         raise Malformed("Give one of before, after and around.")
-    access_room(connection, caller, room)
-    head = log.read_states(connection, [room])[room].head
-    here = select(messages).where(messages.c.room == room)
+    standing = access_stream(connection, caller, room)
     if after is not None:
-        rows = list(
-            connection.execute(
-                here.where(messages.c.seq > after).order_by(messages.c.seq).limit(limit + 1)
-            )
-        )
+        rows = read_after(connection, room, after, limit + 1)
         shown, has_after = rows[:limit], len(rows) > limit
-        has_before = exists_message(connection, room, until=after)
+        has_before = bool(read_before(connection, room, after + 1, 1))
     elif around is not None:
         half = max(1, limit // 2)
-        older = list(
-            connection.execute(
-                here.where(messages.c.seq <= around).order_by(messages.c.seq.desc()).limit(half + 1)
-            )
-        )
-        newer = list(
-            connection.execute(
-                here.where(messages.c.seq > around).order_by(messages.c.seq).limit(half + 1)
-            )
-        )
-        shown = older[:half][::-1] + newer[:half]
+        older = read_before(connection, room, around + 1, half + 1)
+        newer = read_after(connection, room, around, half + 1)
+        shown = [*older[:half][::-1], *newer[:half]]
         has_before, has_after = len(older) > half, len(newer) > half
-    else:
-        query = here if before is None else here.where(messages.c.seq < before)
-        rows = list(connection.execute(query.order_by(messages.c.seq.desc()).limit(limit + 1)))
+    elif before is not None:
+        rows = read_before(connection, room, before, limit + 1)
         shown, has_before = rows[:limit][::-1], len(rows) > limit
-        has_after = before is not None and exists_message(connection, room, since=before)
+        has_after = bool(read_after(connection, room, before - 1, 1))
+    else:
+        return read_newest(connection, room, limit, standing)
     return {
         "items": message_shapes(connection, shown),
         "has_before": has_before,
         "has_after": has_after,
-        "head": head,
+        "head": standing.head,
     }
 
 
-def exists_message(
-    connection: Connection, room: str, *, since: int = 0, until: int | None = None
-) -> bool:
-    query = select(messages.c.seq).where(messages.c.room == room, messages.c.seq >= since)
-    if until is not None:
-        query = query.where(messages.c.seq <= until)
-    return connection.execute(query.limit(1)).scalar() is not None
+def read_newest(
+    connection: Connection, room: str, limit: int, standing: Standing
+) -> dict[str, Any]:
+    """The newest page of a room the caller may read."""
+    rows = read_before(connection, room, AFTER_ALL, limit + 1)
+    return {
+        "items": message_shapes(connection, rows[:limit][::-1]),
+        "has_before": len(rows) > limit,
+        "has_after": False,
+        "head": standing.head,
+    }
+
+
+HERE = select(messages).where(messages.c.room == bindparam("room")).limit(bindparam("limit"))
+BEFORE = HERE.where(messages.c.seq < bindparam("place")).order_by(messages.c.seq.desc())
+AFTER = HERE.where(messages.c.seq > bindparam("place")).order_by(messages.c.seq)
+
+
+def read_before(connection: Connection, room: str, place: int, limit: int) -> Sequence[Any]:
+    """Messages with `seq < place`, newest first."""
+    return connection.execute(BEFORE, {"room": room, "place": place, "limit": limit}).all()
+
+
+def read_after(connection: Connection, room: str, place: int, limit: int) -> Sequence[Any]:
+    """Messages with `seq > place`, oldest first."""
+    return connection.execute(AFTER, {"room": room, "place": place, "limit": limit}).all()
 
 
 def get_message(connection: Connection, caller: Caller, *, message: str) -> dict[str, Any]:
@@ -229,7 +272,7 @@ def read_first_screen(connection: Connection, caller: Caller) -> dict[str, Any]:
     """What a client needs to draw its first screen (wire.ts, Sync), without presence and version."""
     me = connection.execute(select(users).where(users.c.id == caller.id)).one()
     workspace = connection.execute(select(workspaces)).one()
-    rows = connection.execute(rooms_query(caller).order_by(rooms.c.id).limit(ROOMS)).all()
+    rows = page_of_rooms(connection, caller, "", ROOMS)
     views = room_views(connection, caller, rows)
     visible = visible_people(connection, caller)
     people = select(users).order_by(users.c.id)
