@@ -31,8 +31,9 @@ from hubbub.kernel.http import (
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.periodic import Periodic
 from hubbub.kernel.presence import Presence
-from hubbub.kernel.sockets import answer_error
+from hubbub.kernel.sockets import BURST, PER_SECOND, answer_error
 from hubbub.observe import routes as observe_routes
+from hubbub.observe.loop_lag import LoopLag
 from hubbub.observe.statistics import RequestMetrics, Statistics, SystemCollector
 from hubbub.people import routes as people_routes
 from hubbub.people.jobs import start_jobs as start_people_jobs
@@ -47,6 +48,9 @@ logger = logging.getLogger("hubbub.app")
 TRIM_SECONDS = 3_600.0
 STATS_SECONDS = 5.0
 GOODBYE_SECONDS = 1.0
+EVENTS_PER_SECOND = 4 * PER_SECOND
+EVENT_BURST = 4 * int(BURST)
+"""Packets of one socket of any kind: above the commands' limit, which tells the person; this one is silent."""
 SWITCH_SECONDS = 0.001
 """How long one thread may keep the interpreter while another waits: the loop must not wait on the writer."""
 
@@ -57,10 +61,15 @@ class Application:
     def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
         self.settings = settings
         proxies = TrustedProxies(settings.trusted_proxies)
+        limited = settings.rate_limits
         self.kernel = Kernel(settings, load_secrets(settings), clock=clock)
         self.gateway = Gateway(
             allowed_origins=settings.allowed_origins,
             max_sockets=settings.max_sockets if settings.role in ("all", "realtime") else 0,
+            max_sockets_per_address=settings.max_sockets_per_address if limited else 0,
+            max_connects_per_address=settings.connects_per_address if limited else 0,
+            max_events=EVENTS_PER_SECOND if limited else 0,
+            event_burst=EVENT_BURST,
             client_address=lambda peer, headers: proxies.client_address(
                 peer[0] if peer else "", headers.get("x-forwarded-for")
             ),
@@ -69,7 +78,10 @@ class Application:
         namespace = self.gateway.namespace("/")
         self.delivery = Delivery(self.kernel, namespace)
         self.presence = Presence(lambda user, online: announce_presence(self.kernel, user, online))
-        self.statistics = Statistics(self.kernel, self.gateway, self.delivery, self.presence)
+        self.loop_lag = LoopLag()
+        self.statistics = Statistics(
+            self.kernel, self.gateway, self.delivery, self.presence, self.loop_lag
+        )
         self.periodic = Periodic()
         accept_sockets(self.kernel, namespace, self.delivery, self.presence)
         register_events(self.kernel, namespace, self.delivery)
@@ -78,7 +90,7 @@ class Application:
         registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        registry.register(SystemCollector(self.kernel, self.gateway, self.delivery))
+        registry.register(SystemCollector(self.kernel, self.gateway, self.delivery, self.loop_lag))
 
         self.client = Client(find_web_dir(settings.web_dir))
         api = FastAPI(
@@ -95,6 +107,7 @@ class Application:
         api.state.delivery = self.delivery
         api.state.presence = self.presence
         api.state.statistics = self.statistics
+        api.state.loop_lag = self.loop_lag
         api.state.registry = registry
         api.state.node = settings.node_name or network.gethostname()
         install_problem_handlers(api)
@@ -149,6 +162,7 @@ class Application:
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
+        self.loop_lag.start()
         sweep = asyncio.create_task(self.kernel.relay.run(), name="sweep")
         self.periodic.start("heads", HEADS_SECONDS, self.delivery.emit_heads)
         self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
@@ -169,6 +183,7 @@ class Application:
             yield
         finally:
             sweep.cancel()
+            self.loop_lag.stop()
             await self.periodic.stop()
             self.presence.close()
             await self.delivery.stop()

@@ -70,10 +70,18 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(1_000_000, ge=10_000, description="Largest HTTP request body")
     max_sockets: int = Field(50_000, ge=1, description="Sockets one process accepts")
+    max_sockets_per_address: int = Field(
+        2_000, ge=0, description="Sockets of one address, an office perhaps; 0: no limit"
+    )
+    connects_per_address: int = Field(
+        100, ge=0, description="New sockets of one address a second, ten times that at once; 0: any"
+    )
     web_dir: Path | None = Field(
         None, description="The built browser client; empty: the one shipped"
     )
-    rate_limits: bool = Field(True, description="Count requests against the limits")
+    rate_limits: bool = Field(
+        True, description="Hold requests, sockets and their events to the limits"
+    )
     login_attempts: int = Field(5, ge=1, description="Sign-in attempts in 15 minutes")
     anonymous_calls: int = Field(100, ge=1, description="Anonymous API calls in 15 minutes")
     metrics_token: SecretStr = Field(

@@ -1,5 +1,6 @@
 """Engine.IO 4 and Socket.IO 5 for uvicorn, usable on its own. See docs/gateway.md."""
 
+from .engine import REFUSAL_REASONS
 from .errors import ConnectRefused, Disconnected, GatewayError
 from .gateway import Gateway, GatewayStats
 from .namespace import Namespace
@@ -7,6 +8,7 @@ from .packets import EncodedJson
 from .socket import Socket
 
 __all__ = [
+    "REFUSAL_REASONS",
     "ConnectRefused",
     "Disconnected",
     "EncodedJson",

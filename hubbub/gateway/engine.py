@@ -25,6 +25,18 @@ if TYPE_CHECKING:
     from .websocket import WebSocketProtocol
 
 
+REFUSAL_REASONS = (
+    "full",
+    "draining",
+    "address_full",
+    "address_rate",
+    "origin",
+    "namespace",
+    "handler",
+)
+"""Why a connect is refused, as counted in `EngineCounters.refused`."""
+
+
 @dataclass(slots=True)
 class EngineOptions:
     """Times in seconds, sizes in bytes."""

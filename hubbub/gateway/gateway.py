@@ -22,8 +22,7 @@ OnError = Callable[[Socket, str, BaseException], Any]
 class GatewayStats:
     """Figures of one gateway; from ``deliveries`` on they are totals since it was made.
 
-    ``refused`` counts connects that were refused by reason: ``full``, ``draining``,
-    ``address_full``, ``address_rate``, ``origin``, ``namespace``, ``handler``.
+    ``refused`` counts refused connects by reason (`REFUSAL_REASONS`).
     """
 
     sockets: int

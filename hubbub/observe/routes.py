@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 from hubbub import __version__
 from hubbub.kernel.errors import Forbidden, Problem
 from hubbub.kernel.http import get_kernel, json_response
+from hubbub.observe.statistics import add_up
 from hubbub.people.access import CurrentCaller, require_role
 
 router = APIRouter()
@@ -60,6 +61,7 @@ async def health(request: Request) -> Response:
         "node": request.app.state.node,
         "checks": checks,
         "bus": kernel.bus.mode,
+        "loop_lag": request.app.state.loop_lag.figures(),
     }
     return json_response(document, 200 if healthy else 503)
 
@@ -83,19 +85,10 @@ async def metrics(request: Request) -> Response:
 
 @router.get("/api/socket/stats")
 async def socket_stats(request: Request, caller: CurrentCaller) -> Response:
-    """Sockets, rooms, namespaces and message rate: of this node and in total. For owners and admins."""
+    """What each node's sockets do, and all together. For owners and admins."""
     require_role(caller, "owner", "admin")
-    state = request.app.state
-    stats = state.gateway.stats()
-    own = {
-        "node": state.node,
-        "sockets": stats.sockets,
-        "rooms": stats.rooms,
-        "namespaces": stats.namespaces,
-        **{k: v for k, v in state.statistics.figures().items() if k != "sockets"},
-    }
-    total = {k: v for k, v in own.items() if k != "node"}
-    return json_response({"total": total, "nodes": [own]})
+    nodes = [request.app.state.statistics.node_figures(request.app.state.node)]
+    return json_response({"total": add_up(nodes), "nodes": nodes})
 
 
 class ClientError(BaseModel):

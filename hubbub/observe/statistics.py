@@ -1,16 +1,18 @@
 """Live figures of the system, for its clients, its operators and Prometheus."""
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from hubbub.gateway import Gateway
+from hubbub.gateway import REFUSAL_REASONS, Gateway
 from hubbub.kernel.delivery import Delivery
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.presence import Presence
+from hubbub.observe.loop_lag import LoopLag
 
 WINDOW_SECONDS = 10.0
 POSTED = "message.posted"
@@ -20,12 +22,18 @@ class Statistics:
     """Counts what this process does. `sample` is called every second or so; `figures` may be read any time."""
 
     def __init__(
-        self, kernel: Kernel, gateway: Gateway, delivery: Delivery, presence: Presence
+        self,
+        kernel: Kernel,
+        gateway: Gateway,
+        delivery: Delivery,
+        presence: Presence,
+        loop_lag: LoopLag,
     ) -> None:
         self._kernel = kernel
         self._gateway = gateway
         self._delivery = delivery
         self._presence = presence
+        self._loop_lag = loop_lag
         self._samples: deque[tuple[float, int]] = deque(maxlen=64)
 
     def sample(self, now: float) -> None:
@@ -50,20 +58,72 @@ class Statistics:
             "nodes": 1,
         }
 
+    def node_figures(self, node: str) -> dict[str, Any]:
+        """What this node does, for its operators (docs/api.md, `/api/socket/stats`)."""
+        stats = self._gateway.stats()
+        return {
+            "node": node,
+            "sockets": stats.sockets,
+            "sessions": stats.sessions,
+            "rooms": stats.rooms,
+            "namespaces": stats.namespaces,
+            "online": len(self._presence.online()),
+            "active": self._delivery.people,
+            "messages_per_second": self.messages_per_second(),
+            "deliveries": stats.deliveries,
+            "bytes_sent": stats.bytes_out,
+            "slow_closes": stats.slow_closes,
+            "flood_closes": stats.flood_closes,
+            "refused_connects": by_reason(stats.refused),
+            "loop_lag": self._loop_lag.figures(),
+        }
+
+
+def by_reason(refused: Mapping[str, int]) -> dict[str, int]:
+    """Every reason with its count, also those that did not occur."""
+    return {reason: refused.get(reason, 0) for reason in REFUSAL_REASONS}
+
+
+def add_up(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The figures of all nodes together: sums, but of the lags the worst, and of the means their mean.
+
+    A room with sockets on two nodes, and a person, count on each of them; namespaces are everywhere the same.
+    """
+    total: dict[str, Any] = {"nodes": len(nodes)}
+    for name in nodes[0]:
+        values = [node[name] for node in nodes]
+        if name == "namespaces":
+            total[name] = max(values)
+        elif name == "loop_lag":
+            mean = sum(lag["mean"] for lag in values) / len(values)
+            total[name] = {"max": max(lag["max"] for lag in values), "mean": round(mean, 6)}
+        elif name == "refused_connects":
+            total[name] = {reason: sum(value[reason] for value in values) for reason in values[0]}
+        elif name != "node":
+            total[name] = round(sum(values), 1)
+    return total
+
 
 class SystemCollector(Collector):
     """The figures of gateway, committer and relay, read when Prometheus asks."""
 
-    def __init__(self, kernel: Kernel, gateway: Gateway, delivery: Delivery) -> None:
+    def __init__(
+        self, kernel: Kernel, gateway: Gateway, delivery: Delivery, loop_lag: LoopLag
+    ) -> None:
         self._kernel = kernel
         self._gateway = gateway
         self._delivery = delivery
+        self._loop_lag = loop_lag
 
     def collect(self) -> Any:
         stats = self._gateway.stats()
         kernel = self._kernel
+        lag = self._loop_lag.figures()
         for name, text, value in (
+            ("hubbub_loop_lag_max_seconds", "Most the event loop was late in 10 s", lag["max"]),
+            ("hubbub_loop_lag_mean_seconds", "Mean of that in 10 s", lag["mean"]),
             ("hubbub_sockets", "Open sockets", stats.sockets),
+            ("hubbub_socket_sessions", "Engine.IO sessions, signed in or not", stats.sessions),
             ("hubbub_socket_rooms", "Rooms with sockets in them", stats.rooms),
             ("hubbub_people_connected", "People with an open socket", self._delivery.people),
             ("hubbub_streams_followed", "Streams this node follows", kernel.relay.followed),
@@ -75,12 +135,18 @@ class SystemCollector(Collector):
             ("hubbub_deliveries", "Packets given to sockets", stats.deliveries),
             ("hubbub_socket_bytes_sent", "Bytes written to sockets", stats.bytes_out),
             ("hubbub_slow_closes", "Sockets closed for not keeping up", stats.slow_closes),
-            ("hubbub_refused_connects", "Sockets refused", stats.refused_connects),
+            ("hubbub_flood_closes", "Sockets closed for sending too much", stats.flood_closes),
             ("hubbub_commands", "Commands run", kernel.committer.commands),
             ("hubbub_batches", "Transactions committed", kernel.committer.batches),
             ("hubbub_repaired_entries", "Entries found by repair", kernel.relay.repaired),
         ):
             yield CounterMetricFamily(name, text, value=value)
+        refused = CounterMetricFamily(
+            "hubbub_refused_connects", "Sockets refused", labels=["reason"]
+        )
+        for reason, count in by_reason(stats.refused).items():
+            refused.add_metric([reason], count)
+        yield refused
         appended = CounterMetricFamily("hubbub_entries", "Entries appended", labels=["kind"])
         for kind, count in sorted(kernel.appended.items()):
             appended.add_metric([kind], count)
