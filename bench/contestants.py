@@ -18,7 +18,7 @@ ARCHIVES = 10
 STORED = 60
 READ = 50
 BODY_LENGTH = 150
-NODE_POOL = 10
+NODE_POOL = 20
 """Connections of the Node stack: of 4 to 20 the number with the most acknowledgements."""
 
 
