@@ -76,7 +76,7 @@ def run_product(rounds: int, seconds: float, say: Callable[[str], None]) -> list
     """Measures both servers `rounds` times, alternating; one result for each case, server, round.
 
     `say` gets a line for each measurement. Raises ServerError when something does not start and
-    RuntimeError when the load fails.
+    RuntimeError when a measurement fails twice.
     """
     with ExitStack() as stack:
         stack.enter_context(on_core(1))
@@ -97,7 +97,11 @@ def run_product(rounds: int, seconds: float, say: Callable[[str], None]) -> list
                 # Who goes first alternates too.
                 for contestant in contestants[:: 1 if number % 2 == 0 else -1]:
                     contestant.tokens = contestant.refresh()
-                    figures = measure(contestant, case, seconds, servers, folder)
+                    try:
+                        figures = measure(contestant, case, seconds, servers, folder)
+                    except RuntimeError as error:
+                        say(f"{error}; once more")
+                        figures = measure(contestant, case, seconds, servers, folder)
                     server = contestant.running.server
                     about = {"case": case, "server": server.name, "version": server.version}
                     results.append({**about, "round": number + 1, **figures})
