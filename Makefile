@@ -18,10 +18,10 @@ IN_VENV := PATH="$(CURDIR)/$(VENV):$$PATH"
 COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help setup setup-dev run dev test chaos coverage lint format lock clean
+.PHONY: help setup setup-dev setup-bench run dev test chaos bench bench-quick coverage lint format lock clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install everything into .venv and build the browser client
 	@$(PYTHON) -m scripts.setup
@@ -42,6 +42,15 @@ chaos: setup-dev ## Run the fault tests for longer: HUBBUB_CHAOS_KILLS, HUBBUB_C
 	@HUBBUB_CHAOS_KILLS=$${HUBBUB_CHAOS_KILLS:-20} $(VENV)/python -m scripts.test \
 		--only-python tests/chaos -s $(ARGS)
 
+setup-bench: # What the benchmark compares, measures with and draws with
+	@$(PYTHON) -m scripts.setup --dev --bench
+
+bench: setup-bench ## Measure gateway and product beside their peers; ARGS="--rounds 3"
+	@$(VENV)/python -m bench $(ARGS)
+
+bench-quick: setup-bench ## The same in two minutes: the main workloads, once
+	@$(VENV)/python -m bench --quick $(ARGS)
+
 coverage: setup-dev ## Run every test and fail when too little of the code was reached
 	@$(VENV)/python -m scripts.test --coverage $(ARGS)
 
@@ -60,11 +69,13 @@ format: setup-dev ## Rewrite Python and TypeScript sources in the house style
 lock: setup-dev ## Recompile requirements/*.txt from pyproject.toml; UPGRADE=--upgrade takes newer versions
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(COMPILE) pyproject.toml --group dev -c requirements/runtime.txt -o requirements/dev.txt
+	$(COMPILE) --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(COMPILE) --group node -o requirements/node.txt
 	$(COMPILE) --group build -o requirements/build.txt
 
 clean: ## Remove everything the commands made, but never the data directory
 	rm -rf .venv .coverage .coverage.* htmlcov build dist *.egg-info test-results
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf web/node_modules web/dist web/coverage
-	find hubbub tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf web/node_modules web/dist web/coverage bench/peers/node/node_modules bench/results-quick
+	rm -f bench/load/load bench/load/writer bench/load/*.o
+	find hubbub tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +

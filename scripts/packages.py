@@ -1,9 +1,9 @@
-"""The Debian packages that the tests use, found by what they bring rather than by their names."""
+"""The Debian packages that the tests and the benchmark use, found by what they bring rather than by their names."""
 
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,24 +32,35 @@ NEEDED: dict[str, Callable[[], bool]] = {
 }
 
 
-def missing_packages() -> list[str]:
-    """The Debian packages to install before the tests can run."""
-    return [package for package, is_there in NEEDED.items() if not is_there()]
+BENCH: dict[str, Callable[[], bool]] = {
+    "gcc": lambda: find_tool("gcc") is not None,
+    "make": lambda: find_tool("make") is not None,
+    "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
+    "postgresql": NEEDED["postgresql"],
+    "redis-server": NEEDED["redis-server"],
+    "nats-server": lambda: find_tool("nats-server") is not None,
+    "wrk": lambda: find_tool("wrk") is not None,
+}
+
+
+def missing_packages(needed: Mapping[str, Callable[[], bool]] = NEEDED) -> list[str]:
+    """The Debian packages to install before the tests (or the benchmark) can run."""
+    return [package for package, is_there in needed.items() if not is_there()]
 
 
 def may_install() -> bool:
     return os.geteuid() == 0 and find_tool("apt-get") is not None
 
 
-def ensure_packages() -> None:
-    """Installs what the tests miss, or ends the command naming it."""
-    missing = missing_packages()
+def ensure_packages(needed: Mapping[str, Callable[[], bool]] = NEEDED) -> None:
+    """Installs what is missing, or ends the command naming it."""
+    missing = missing_packages(needed)
     if not missing:
         return
     if not may_install():
-        fail(f"The tests need these Debian packages: {' '.join(missing)}.")
+        fail(f"These Debian packages are needed: {' '.join(missing)}.")
     install_debian(missing)
-    still = missing_packages()
+    still = missing_packages(needed)
     if still:
         fail(f"These Debian packages were installed but cannot be found: {' '.join(still)}.")
 

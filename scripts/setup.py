@@ -21,13 +21,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.house import BIN, ROOT, VENV, WEB, fail, find_tool, run_quietly, tell
-from scripts.packages import install_debian, may_install
+from scripts.packages import BENCH, ensure_packages, install_debian, may_install
 
 REQUIREMENTS = ROOT / "requirements"
 STAMPS = VENV / ".hubbub"
 UNFINISHED = STAMPS / "unfinished"
 # Not sources of the browser client: changing them does not call for a build.
 NOT_BUILT = {"node_modules", "dist", "coverage", "tests", "test-results"}
+NPM_CI = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
+LOAD = ROOT / "bench" / "load"
+PEERS = ROOT / "bench" / "peers" / "node"
 # The narrowest of the `engines` in web/package-lock.json: (major, lowest minor), newest open.
 NODE_FITS = {22: 23, 24: 15}
 NODE_FITS_FROM = 26
@@ -36,6 +39,7 @@ NODE_FITS_FROM = 26
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make setup", description="Install Hubbub into .venv.")
     parser.add_argument("--dev", action="store_true", help="also the tools for tests and linting")
+    parser.add_argument("--bench", action="store_true", help="also what `make bench` compares")
     arguments = parser.parse_args()
     began = time.monotonic()
     with only_one():
@@ -46,6 +50,7 @@ def main() -> None:
             ensure_node(),
             ensure_client_packages(),
             ensure_client(),
+            arguments.bench and ensure_bench(),
         ]
     if any(done):
         tell(f"Ready after {time.monotonic() - began:.0f} s.")
@@ -171,6 +176,34 @@ def ensure_project() -> bool:
     return True
 
 
+def ensure_bench() -> bool:
+    """The benchmark's servers, its load generator, and what draws its pictures."""
+    ensure_packages(BENCH)
+    run_quietly(["make", "--directory", LOAD])
+    return any([ensure_bench_packages(), ensure_peers()])
+
+
+def ensure_bench_packages() -> bool:
+    stamp = STAMPS / "bench"
+    made_from = digest(REQUIREMENTS / "bench.txt")
+    if is_current(stamp, made_from):
+        return False
+    with step("Installing Python packages (bench)", stamp, made_from):
+        install_pinned(REQUIREMENTS / "bench.txt")
+    return True
+
+
+def ensure_peers() -> bool:
+    """Installs the benchmark's servers on Node, as their package-lock.json has them."""
+    stamp = PEERS / "node_modules" / ".hubbub"
+    made_from = digest(PEERS / "package-lock.json", node_version(find_tool("node") or ""))
+    if is_current(stamp, made_from):
+        return False
+    with step("Installing the benchmark's servers on Node", stamp, made_from):
+        run_quietly([*NPM_CI, "--omit=dev"], cwd=PEERS)
+    return True
+
+
 def node_version(node: str | Path) -> str:
     """What `node --version` says (`v24.19.0`), or an empty word if it does not run."""
     try:
@@ -212,9 +245,7 @@ def ensure_client_packages() -> bool:
         return False
     with step("Installing the browser client's packages", stamp, made_from):
         # Scripts of packages do not run: none of ours needs one, and they could do anything.
-        run_quietly(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"], cwd=WEB
-        )
+        run_quietly(NPM_CI, cwd=WEB)
     return True
 
 

@@ -53,6 +53,23 @@ static void receive_payload(struct connection *connection, const char *body, siz
     }
 }
 
+/* Whether a chunked body is complete, and how long; with `join` its chunks are moved together. */
+static bool read_chunks(char *body, size_t length, bool join, size_t *taken, size_t *size)
+{
+    *taken = *size = 0;
+    for (size_t chunk = 1; chunk;) {
+        char *end = memmem(body + *taken, length - *taken, "\r\n", 2);
+        if (!end) return false;
+        chunk = strtoul(body + *taken, NULL, 16);
+        size_t start = (size_t)(end - body) + 2;
+        if (length < start + chunk + 2) return false;
+        if (join) memmove(body + *size, body + start, chunk);
+        *size += chunk;
+        *taken = start + chunk + 2;
+    }
+    return true;
+}
+
 size_t polling_parse(struct connection *connection, char *data, size_t length)
 {
     char *body = memmem(data, length, "\r\n\r\n", 4);
@@ -61,11 +78,14 @@ size_t polling_parse(struct connection *connection, char *data, size_t length)
     char saved = body[-1];
     body[-1] = 0;
     char *field = strcasestr(data, "\ncontent-length:");
-    size_t size = field ? strtoul(field + 16, NULL, 10) : 0;
-    if (!field || memcmp(data + 9, "200", 3)) fail("an answer to a poll: %s", data);
+    bool chunked = strcasestr(data, "\ntransfer-encoding: chunked") != NULL;
+    size_t size = field ? strtoul(field + 16, NULL, 10) : 0, taken = size;
+    if ((!field && !chunked) || memcmp(data + 9, "200", 3)) fail("an answer to a poll: %s", data);
     body[-1] = saved;
-    if (length - (size_t)(body - data) < size) return 0;
+    size_t there = length - (size_t)(body - data);
+    if (chunked ? !read_chunks(body, there, false, &taken, &size) : there < size) return 0;
+    if (chunked) read_chunks(body, there, true, &taken, &size);
     if (!connection->posting) receive_payload(connection, body, size);
     if (connection->state != CLOSED) request_next(connection);
-    return (size_t)(body - data) + size;
+    return (size_t)(body - data) + taken;
 }

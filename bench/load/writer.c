@@ -155,6 +155,11 @@ static bool read_client(struct client *client)
     if (count <= 0) return false;
     add(&client->in, data, (size_t)count);
     if (!client->upgraded) {
+        static const char up[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        if (client->in.length >= 10 && !memcmp(client->in.data, "GET /ready", 10)) {
+            write_out(client, up, sizeof up - 1);
+            return false;
+        }
         if (memmem(client->in.data, client->in.length, "\r\n\r\n", 4)) upgrade(client);
         return true;
     }
