@@ -263,4 +263,8 @@ def running(log: Path, **options: Any) -> Iterator[Target]:
             yield Target(int(port), log)
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
