@@ -100,7 +100,7 @@ def run_product(rounds: int, seconds: float, say: Callable[[str], None]) -> list
                     try:
                         figures = measure(contestant, case, seconds, servers, folder)
                     except RuntimeError as error:
-                        say(f"{error}; once more")
+                        say(f"{error}; once more. {contestant.running.last_words()}")
                         figures = measure(contestant, case, seconds, servers, folder)
                     server = contestant.running.server
                     about = {"case": case, "server": server.name, "version": server.version}
@@ -118,6 +118,7 @@ def measure(
     `servers` are the processes both contestants use, by name. Raises RuntimeError when an operation
     failed or a follower missed a post.
     """
+    told = f"{case}, {contestant.running.server.name}"
     reading = case in (READING, READING_NEWS)
     meter = Meter({"server": contestant.running.pid, **servers})
     posted: dict[str, float] | None = None
@@ -141,9 +142,9 @@ def measure(
     if posted is not None:
         expected = posted["all_acks"] * (PEOPLE if case == FOLLOWED else 1)
         if posted["errors"] or posted["all_deliveries"] < expected:
-            raise RuntimeError(f"{case}: not all were posted and delivered: {json.dumps(posted)}")
+            raise RuntimeError(f"{told}: not all was delivered: {json.dumps(posted)}")
     if found["errors"]:
-        raise RuntimeError(f"{case}: {json.dumps(found)}")
+        raise RuntimeError(f"{told}: errors: {json.dumps(found)}")
     unit = "requests" if reading else "acks"
     per_second = found[unit] / found["seconds"]
     figures = {

@@ -42,6 +42,11 @@ class Running:
     server: Server
     port: int
     pid: int
+    log: Path
+
+    def last_words(self) -> str:
+        """The end of what it printed, for the message of an error."""
+        return self.log.read_text(errors="replace")[-2000:].strip()
 
 
 @contextmanager
@@ -71,7 +76,7 @@ def running_server(server: Server, core: int | None = 0) -> Iterator[Running]:
             signal.SIGTERM,
         ) as (process, port),
     ):
-        yield Running(server, port, process.pid)
+        yield Running(server, port, process.pid, Path(folder) / "log")
 
 
 def raise_file_limit() -> None:
