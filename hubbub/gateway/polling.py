@@ -113,22 +113,25 @@ class PollingTransport:
             return encode_payload(session.take_backlog())
         if self.upgrading:
             return encode_payload([NOOP])
-        waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[bytes] = loop.create_future()
         self.waiter = waiter
-        gone = asyncio.ensure_future(_client_left(receive))
+        gone = loop.create_task(_client_left(receive))
+        gone.add_done_callback(self._abandon)
         try:
-            both: set[asyncio.Future[Any]] = {waiter, gone}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if gone.done():
-                session.close(TRANSPORT_CLOSED, graceful=False)
             return await waiter
         finally:
+            gone.remove_done_callback(self._abandon)
             gone.cancel()
             if self.waiter is waiter:
                 self.waiter = None
-            if not waiter.done():
-                waiter.cancel()
+            if waiter.cancelled():
                 session.close(TRANSPORT_CLOSED, graceful=False)
+
+    def _abandon(self, _gone: asyncio.Task[None]) -> None:
+        """The client hung up while its poll waited; closing the session ends the poll."""
+        self._session.close(TRANSPORT_CLOSED, graceful=False)
+        self.answer()
 
     async def post(self, body: bytes) -> None:
         """Take in the packets of a POST. Raises `Refusal` for invalid ones."""
@@ -287,7 +290,7 @@ def _cors_headers(origin: str) -> HeaderList:
 
 
 def _read_request(scope: Scope) -> Request:
-    head = b"\r\n".join([name + b": " + value for name, value in scope["headers"]])
+    head = b"\r\n".join([b"%b: %b" % header for header in scope["headers"]])
     query = scope.get("query_string", b"").decode("latin-1")
     client = scope.get("client")
     peer = (str(client[0]), int(client[1])) if client else None
