@@ -142,11 +142,14 @@ def manages(caller: Caller, row: Any) -> bool:
     return caller.role != "member" or row.created_by == caller.id
 
 
+MESSAGE = select(messages).where(messages.c.id == bindparam("message"))
+
+
 def access_message(
     connection: Connection, caller: Caller, message: str, right: Right = "read"
 ) -> Any:
     """The message's row, if the caller has the right in its room. Raises like `access_room`."""
-    row = connection.execute(select(messages).where(messages.c.id == message)).one_or_none()
+    row = connection.execute(MESSAGE, {"message": message}).one_or_none()
     if row is None:
         raise NotFound(NO_MESSAGE)
     try:
@@ -156,21 +159,23 @@ def access_message(
     return row
 
 
+FOLLOWABLE = (
+    select(rooms.c.id)
+    .select_from(
+        rooms.outerjoin(
+            members, and_(members.c.room == rooms.c.id, members.c.user == bindparam("caller"))
+        )
+    )
+    .where(rooms.c.id.in_(bindparam("ids", expanding=True)))
+)
+MINE = FOLLOWABLE.where(members.c.user.is_not(None))
+MINE_OR_OPEN = FOLLOWABLE.where(or_(members.c.user.is_not(None), rooms.c.kind == "open"))
+
+
 def followable_rooms(connection: Connection, caller: Caller, ids: Sequence[str]) -> set[str]:
     """Which of the rooms' streams the caller may follow."""
-    visible = members.c.user == caller.id
-    if caller.role in COLLEAGUES:
-        visible = or_(visible, rooms.c.kind == "open")
-    rows = connection.execute(
-        select(rooms.c.id)
-        .select_from(
-            rooms.outerjoin(
-                members, and_(members.c.room == rooms.c.id, members.c.user == caller.id)
-            )
-        )
-        .where(rooms.c.id.in_(ids), visible)
-    )
-    return set(rows.scalars())
+    statement = MINE_OR_OPEN if caller.role in COLLEAGUES else MINE
+    return set(connection.execute(statement, {"caller": caller.id, "ids": list(ids)}).scalars())
 
 
 def visible_people(connection: Connection, caller: Caller) -> set[str] | None:
