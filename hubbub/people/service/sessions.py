@@ -118,7 +118,7 @@ def spend(tx: Transaction, token_hash: str, session: str) -> None:
 def record(tx: Transaction, actor: Caller, action: str, target: str, *, denied: str = "") -> None:
     """The audit row of a command whose actor is known only once it runs."""
     row = audit_row(tx.now, actor, action, target, "denied" if denied else "done", denied)
-    tx.connection.execute(log.audit.insert(), row)
+    tx.put(log.AUDIT, [row])
 
 
 @command("session.touch", audited=False)
