@@ -4,6 +4,7 @@ OPTIONS is JSON: what `Gateway` takes, and `request_timeout` and `keep_alive` fo
 `/stats` answers its figures and its resident memory in bytes.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -33,12 +34,15 @@ def register(gateway: Gateway, name: str) -> None:
 
     @namespace.on("echo")
     def echo(socket: Socket, *args: Any) -> tuple[Any, ...]:
-        socket.emit("echo", *args)
+        try:
+            socket.emit("echo", *args)
+        except TypeError:  # JSON may be read deeper than it may be written
+            return ("too deep",)
         return args
 
     @namespace.on("later")
-    async def later(socket: Socket, *args: Any) -> tuple[Any, ...]:
-        return args
+    async def later(socket: Socket, *args: Any) -> int:
+        return len(args)
 
     @namespace.on("join")
     def join(socket: Socket, *rooms: Any) -> None:
@@ -53,7 +57,8 @@ def register(gateway: Gateway, name: str) -> None:
     @namespace.on("say")
     def say(socket: Socket, *args: Any) -> None:
         if args and isinstance(args[0], str):
-            namespace.emit("said", *args[1:], room=args[0])
+            with contextlib.suppress(TypeError):
+                namespace.emit("said", *args[1:], room=args[0])
 
 
 def resident() -> int:

@@ -54,7 +54,7 @@ async def member(target: Target) -> RawSocket:
     raw = await target.enter()
     raw.send('42["join","r"]')
     raw.send('421["later"]')
-    assert await raw.text() == "431[]"
+    assert await raw.text() == "431[0]"
     return raw
 
 
