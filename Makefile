@@ -39,8 +39,8 @@ test: setup-dev ## Run every test; ARGS="-k word" goes to pytest
 	@$(VENV)/python -m scripts.test $(ARGS)
 
 chaos: setup-dev ## Run the fault tests for longer: HUBBUB_CHAOS_KILLS, _SECONDS, _SEED
-	@HUBBUB_CHAOS_KILLS=$${HUBBUB_CHAOS_KILLS:-20} HUBBUB_CHAOS_SECONDS=$${HUBBUB_CHAOS_SECONDS:-30} $(VENV)/python -m scripts.test \
-		--only-python tests/chaos -s $(ARGS)
+	@HUBBUB_CHAOS_KILLS=$${HUBBUB_CHAOS_KILLS:-20} HUBBUB_CHAOS_SECONDS=$${HUBBUB_CHAOS_SECONDS:-30} \
+		$(VENV)/python -m scripts.test --only-python tests/chaos -s $(ARGS)
 
 setup-bench: # What the benchmark compares, measures with and draws with
 	@$(PYTHON) -m scripts.setup --dev --bench
