@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import BigInteger, Connection, Integer, Table
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 
 Rows = Sequence[Sequence[Any]]
 
@@ -28,7 +28,7 @@ class Statement:
     def __init__(self, text: str, *columns: str, replan: bool = False) -> None:
         self.replan = replan
         names = [column.lstrip("#") for column in columns]
-        arrays = ["%b::bigint[]" if column[0] == "#" else "%b::text[]" for column in columns]
+        arrays = ["%s::bigint[]" if column[0] == "#" else "%s::text[]" for column in columns]
         unnested = f"unnest({', '.join(arrays)}) AS given({', '.join(names)})"
         self.postgresql = text.format(given=unnested, for_update="FOR UPDATE")
         parts = [f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(names)]
@@ -39,8 +39,7 @@ class Statement:
         cursor.execute(self.sqlite, (orjson.dumps(rows).decode(),))
 
     def run_postgresql(self, cursor: Any, rows: Rows) -> None:
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        cursor.execute(self.postgresql, columns, prepare=not self.replan)
+        cursor.execute(self.postgresql, to_arrays(rows), prepare=not self.replan)
 
 
 class Insert(Statement):
@@ -63,6 +62,27 @@ class Insert(Statement):
 
     def run_sqlite(self, cursor: Any, rows: Rows) -> None:
         cursor.executemany(self.sqlite, rows)
+
+
+def to_arrays(rows: Rows) -> list[str]:
+    """The columns of the rows as PostgreSQL takes them."""
+    return [array_literal(column) for column in zip(*rows, strict=True)]
+
+
+def array_literal(values: Sequence[Any]) -> str:
+    """A PostgreSQL array of texts or of whole numbers, made at once: the driver goes value by value."""
+    if isinstance(values[0], int):
+        return "{" + str(list(values))[1:-1] + "}"
+    if None in values:
+        return "{" + ",".join(["NULL" if v is None else quote(v) for v in values]) + "}"
+    joined = "\0".join(values)
+    if joined.count("\0") != len(values) - 1:
+        raise DataError(None, None, ValueError("a text has NUL, which PostgreSQL cannot hold"))
+    return "{" + quote(joined).replace("\0", '","') + "}"
+
+
+def quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def look_up(connection: Connection, lookups: Sequence[tuple[Statement, Rows]]) -> list[list[Any]]:
@@ -88,9 +108,9 @@ def look_up(connection: Connection, lookups: Sequence[tuple[Statement, Rows]]) -
 def write(
     connection: Connection, changes: Sequence[tuple[Statement, Rows]], *, commit: bool = False
 ) -> None:
-    """Runs statements in order, in one round trip. Raises DBAPIError.
+    """Runs statements that do not depend on each other's changes, in one round trip. Raises DBAPIError.
 
-    `commit` sends PostgreSQL's COMMIT along; SQLAlchemy's own then finds nothing left to do.
+    PostgreSQL gets them as one. `commit` sends its COMMIT along; SQLAlchemy's own then finds nothing left to do.
     """
     with driver_errors(connection):
         driver: Any = connection.connection.driver_connection
@@ -100,10 +120,18 @@ def write(
                 statement.run_sqlite(cursor, rows)
             return
         with driver.pipeline():
-            for statement, rows in changes:
-                statement.run_postgresql(cursor, rows)
+            joined, parameters = join_statements(changes)
+            cursor.execute(joined, parameters, prepare=True)
             if commit:
                 cursor.execute("COMMIT")
+
+
+def join_statements(changes: Sequence[tuple[Statement, Rows]]) -> tuple[str, list[str]]:
+    """One statement of PostgreSQL that does what several do."""
+    *others, last = [statement.postgresql for statement, _ in changes]
+    first = ", ".join(f"change{place} AS ({text})" for place, text in enumerate(others))
+    parameters = [array for _, rows in changes for array in to_arrays(rows)]
+    return (f"WITH {first} {last}" if others else last), parameters
 
 
 @contextmanager

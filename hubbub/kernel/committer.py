@@ -60,7 +60,7 @@ class Committer:
         self._publish = publish
         self._seal = seal
         self._unseal = unseal
-        self._queue: deque[tuple[Request, asyncio.Future[Outcome]]] = deque()
+        self._queue: deque[tuple[Request, Callable[[Result], None]]] = deque()
         self._scheduled = False
         self._task: asyncio.Task[None] | None = None
         self.batches = 0
@@ -70,20 +70,17 @@ class Committer:
     def waiting(self) -> int:
         return len(self._queue)
 
-    def submit(self, request: Request) -> "asyncio.Future[Outcome]":
-        """Queues a command; the future gives its outcome after the commit, or raises a Problem.
+    def submit(self, request: Request, done: Callable[[Result], None]) -> None:
+        """Queues a command; `done` is called on the loop with its result after the commit.
 
         Raises Unavailable at once when the queue is full.
         """
         if len(self._queue) >= WAITING:
             raise Unavailable("Too many changes wait to be written.", retry_after=1)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        self._queue.append((request, future))
+        self._queue.append((request, done))
         if self._task is None and not self._scheduled:
             self._scheduled = True
-            loop.call_soon(self._start)
-        return future
+            asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
         self._scheduled = False
@@ -103,13 +100,8 @@ class Committer:
                     results, committed = [error] * len(batch), []
                 self.batches += 1
                 self.commands += len(batch)
-                for (_, future), result in zip(batch, results, strict=True):
-                    if future.cancelled():
-                        continue
-                    if isinstance(result, Exception):
-                        future.set_exception(result)
-                    else:
-                        future.set_result(result)
+                for (_, done), result in zip(batch, results, strict=True):
+                    done(result)
                 if committed:
                     self._publish(committed)
         finally:

@@ -1,7 +1,9 @@
 """The kernel put together: what a feature gets to work with."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, delete
@@ -27,7 +29,7 @@ T = TypeVar("T")
 DAY_MS = 86_400_000
 REPLY_DAYS = 7
 AUDIT_DAYS = 400
-LONGEST_KEY = 128
+KEY = re.compile("[!-~]{1,128}")
 
 StreamAccess = Callable[[Connection, Caller, Sequence[str]], set[str]]
 """Which of the streams (all of one kind) the caller may follow."""
@@ -89,8 +91,21 @@ class Kernel:
         self, command: Command, caller: Caller, arguments: dict[str, Any], key: str | None = None
     ) -> "asyncio.Future[Outcome]":
         """Queues a command and answers at once with the future of its outcome. Raises Problem."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.submit_then(partial(settle, future), command, caller, arguments, key)
+        return future
+
+    def submit_then(
+        self,
+        done: Callable[[Outcome | Exception], None],
+        command: Command,
+        caller: Caller,
+        arguments: dict[str, Any],
+        key: str | None = None,
+    ) -> None:
+        """Queues a command; `done` is called with its outcome, or why it has none. Raises Problem."""
         check_key(key)
-        return self.committer.submit(Request(command, caller, arguments, key))
+        self.committer.submit(Request(command, caller, arguments, key), done)
 
     async def find_reply(
         self, command: Command, caller: Caller, key: str | None, arguments: dict[str, Any]
@@ -151,9 +166,18 @@ class Kernel:
         await asyncio.to_thread(self.database.close)
 
 
+def settle(future: "asyncio.Future[Outcome]", result: Outcome | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)
+
+
 def check_key(key: str | None) -> None:
     """Raises Invalid unless the idempotency key is 1–128 visible ASCII characters."""
     if key is None:
         return
-    if not 1 <= len(key) <= LONGEST_KEY or not all(33 <= ord(letter) <= 126 for letter in key):
+    if KEY.fullmatch(key) is None:
         raise Invalid("An idempotency key has 1 to 128 visible characters.")

@@ -6,7 +6,7 @@ row lock, which the transaction holds until it commits, so a lower `seq` never a
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import (
@@ -84,8 +84,7 @@ audit = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One change. `at` in milliseconds since the epoch; `data` is JSON as stored."""
 
     stream: str

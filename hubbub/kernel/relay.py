@@ -9,6 +9,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hubbub.kernel import log
 from hubbub.kernel.bus import Bus, Signal
@@ -28,8 +29,7 @@ SWEEP_MARGIN_MS = 30_000
 REPAIRS_AT_ONCE = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """An entry and the bytes its followers receive."""
 
     entry: Entry

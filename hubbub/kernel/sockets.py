@@ -77,25 +77,21 @@ def register_command(
     """Accepts an event as a command. `fields` gives the command's arguments; `shows` names its body in the ack."""
     limited = kernel.settings.rate_limits
 
-    def acknowledge(future: "asyncio.Future[Outcome]", ack: "asyncio.Future[EncodedJson]") -> None:
-        if ack.cancelled():
-            return
-        error = None if future.cancelled() else future.exception()
-        if future.cancelled():
-            ack.cancel()
-        elif error is not None:
-            ack.set_exception(error)
-        else:
-            outcome = future.result()
-            ack.set_result(encode_ack(outcome.body, outcome.seq, shows))
-
     def handle(socket: Socket, *arguments: Any) -> "asyncio.Future[EncodedJson]":
         connection = require_connection(socket)
         count_command(connection, enabled=limited)
         parsed = parse_input(model, arguments)
-        future = kernel.submit(command, connection.caller, fields(parsed), parsed.key)
         ack: asyncio.Future[EncodedJson] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda done: acknowledge(done, ack))
+
+        def acknowledge(result: Outcome | Exception) -> None:
+            if ack.done():
+                return
+            if isinstance(result, Exception):
+                ack.set_exception(result)
+            else:
+                ack.set_result(encode_ack(result.body, result.seq, shows))
+
+        kernel.submit_then(acknowledge, command, connection.caller, fields(parsed), parsed.key)
         return ack
 
     namespace.on(event)(handle)
