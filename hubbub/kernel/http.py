@@ -39,6 +39,16 @@ JSON = "application/json"
 OPERATIONS = ("/health", "/livez", "/readyz", "/metrics")
 NOT_PAGES = ("/api/", "/socket.io", *OPERATIONS)
 NO_PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
+SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (
+        b"permissions-policy",
+        b"camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+    ),
+)
 SANE_REQUEST_ID = re.compile(rb"^[A-Za-z0-9._:-]{1,64}$")
 
 
@@ -344,14 +354,7 @@ class Edge:
         pairs = [
             (b"x-request-id", identifier.encode()),
             (b"content-security-policy", policy.encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"x-frame-options", b"DENY"),
-            (b"referrer-policy", b"same-origin"),
-            (b"cross-origin-opener-policy", b"same-origin"),
-            (
-                b"permissions-policy",
-                b"camera=(self), microphone=(self), display-capture=(self), geolocation=()",
-            ),
+            *SECURITY_HEADERS,
         ]
         if path.startswith("/api/"):
             pairs.append((b"cache-control", b"no-store"))
