@@ -2,6 +2,7 @@
 
 import fcntl
 import gc
+import logging
 import os
 import socket
 from pathlib import Path
@@ -12,10 +13,12 @@ import uvicorn
 
 from hubbub.app import create_app
 from hubbub.cli import ServeError, open_database
-from hubbub.gateway.server import GracefulServer, HttpProtocol
+from hubbub.gateway.server import GracefulServer, HttpProtocol, room_for_sockets
 from hubbub.migrate import migrate
 from hubbub.observe.logging import configure_logging
 from hubbub.settings import Settings
+
+logger = logging.getLogger("hubbub.serve")
 
 GRACEFUL_SECONDS = 5
 BACKLOG = 2_048
@@ -47,6 +50,14 @@ def run_server(settings: Settings) -> None:
         migrate(database)
     finally:
         database.close()
+    room = room_for_sockets(settings.max_sockets)
+    if room < settings.max_sockets:
+        logger.warning(
+            "MAX_SOCKETS is %d, but the system's limit of open files leaves room for %d",
+            settings.max_sockets,
+            room,
+        )
+        settings = settings.model_copy(update={"max_sockets": room})
     listener = bind(settings.host, settings.port)
     application = create_app(settings)
     config = uvicorn.Config(

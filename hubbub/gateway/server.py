@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket as sockets
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,6 +18,26 @@ _HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"  # RFC 6585, section 5
     b"content-length: 0\r\nconnection: close\r\n\r\n"
 )
+
+
+_LEAST_SPARE = 64  # open files that are no client's: databases, logs, those about to be refused
+
+
+def room_for_sockets(wanted: int) -> int:
+    """How many of the ``wanted`` sockets this process may have open.
+
+    Raises its limit of open files as far as the system lets it, and leaves a sixteenth for the
+    rest. Beyond that limit a client would not be refused but left without any answer, so give the
+    result to ``Gateway(max_sockets=…)``.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY:
+        hard = max(soft, wanted * 2)
+    if soft != resource.RLIM_INFINITY and soft < hard:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        )
+    return max(1, min(wanted, hard - max(_LEAST_SPARE, hard // 16)))
 
 
 class HttpProtocol(HttpToolsProtocol):

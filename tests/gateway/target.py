@@ -1,12 +1,14 @@
 """A gateway in a process of its own that tells about itself: `python -m tests.gateway.target OPTIONS`.
 
-OPTIONS is JSON: what `Gateway` takes, and `request_timeout` and `keep_alive` for HTTP. It prints its port.
+OPTIONS is JSON: what `Gateway` takes, `request_timeout` and `keep_alive` for HTTP, and `files`, the soft and the
+hard limit of open files. It prints its port.
 `/stats` answers its figures and its resident memory in bytes.
 """
 
 import contextlib
 import json
 import os
+import resource
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +18,7 @@ import uvicorn
 
 from hubbub.gateway import Gateway, Socket
 from hubbub.gateway.polling import Receive, Scope, Send
-from hubbub.gateway.server import GracefulServer, HttpProtocol
+from hubbub.gateway.server import GracefulServer, HttpProtocol, room_for_sockets
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -71,6 +73,10 @@ def main() -> None:
     keep_alive = options.pop("keep_alive", 5)
     request_timeout = options.pop("request_timeout", HttpProtocol.request_timeout)
     http = type("Http", (HttpProtocol,), {"request_timeout": request_timeout})
+    files = options.pop("files", None)
+    if files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, files)
+        options["max_sockets"] = room_for_sockets(options["max_sockets"])
     gateway = build_gateway(options)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

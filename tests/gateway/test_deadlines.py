@@ -194,3 +194,18 @@ async def test_a_full_node_says_when_to_come_back(tmp_path: Path) -> None:
             await poller.post("1")
             await target.until(sessions=1)
             (await target.enter()).close()
+
+
+async def test_more_clients_than_files_may_be_open(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running(log, max_sockets=1000, files=(100, 200)) as target:
+        clients = [await target.enter() for _ in range(200 - 64)]
+        for _ in range(100):
+            async with await RawSocket.dial(target.port) as raw:
+                status, _ = await raw.upgrade("/socket.io/?EIO=4&transport=websocket")
+                assert status == 503
+        assert (await target.stats())["sessions"] == len(clients)
+        for raw in clients:
+            raw.close()
+        await target.until(sessions=0)
+    assert log.read_text() == ""
