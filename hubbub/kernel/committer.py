@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -61,8 +62,8 @@ class Committer:
         self._seal = seal
         self._unseal = unseal
         self._queue: deque[tuple[Request, Callable[[Result], None]]] = deque()
-        self._scheduled = False
-        self._task: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.batches = 0
         self.commands = 0
 
@@ -78,42 +79,54 @@ class Committer:
         if len(self._queue) >= WAITING:
             raise Unavailable("Too many changes wait to be written.", retry_after=1)
         self._queue.append((request, done))
-        if self._task is None and not self._scheduled:
-            self._scheduled = True
+        if self._idle.is_set():
+            # At the end of the turn, so that what arrived in it comes along.
+            self._idle.clear()
             asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
-        self._scheduled = False
-        self._task = asyncio.create_task(self._run(), name="committer")
-
-    async def _run(self) -> None:
+        """Hands the writing thread what waits."""
+        batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+        requests = [request for request, _ in batch]
         try:
-            while self._queue:
-                batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-                requests = [request for request, _ in batch]
-                try:
-                    results, committed = await self._database.run_writer(
-                        lambda requests=requests: self.commit(requests)  # type: ignore[misc]
-                    )
-                except Exception as error:
-                    logger.exception("a batch failed")
-                    results, committed = [error] * len(batch), []
-                self.batches += 1
-                self.commands += len(batch)
-                for (_, done), result in zip(batch, results, strict=True):
-                    done(result)
-                if committed:
-                    self._publish(committed)
+            self._database.start_writer(
+                partial(self.commit, requests), partial(self._finish, batch)
+            )
+        except RuntimeError as error:
+            # The database was closed.
+            self._finish(batch, error)
+
+    def _finish(
+        self,
+        batch: list[tuple[Request, Callable[[Result], None]]],
+        outcome: tuple[list[Result], list[Entry]] | Exception,
+    ) -> None:
+        """Answers a batch, then starts the next one.
+
+        Only then: two threads that both have work take the interpreter from each other, which costs more than it
+        gains.
+        """
+        if isinstance(outcome, Exception):
+            logger.error("a batch failed", exc_info=outcome)
+            outcome = [outcome] * len(batch), []
+        results, committed = outcome
+        self.batches += 1
+        self.commands += len(batch)
+        try:
+            for (_, done), result in zip(batch, results, strict=True):
+                done(result)
+            if committed:
+                self._publish(committed)
         finally:
-            self._task = None
+            if self._queue:
+                asyncio.get_running_loop().call_soon(self._start)
+            else:
+                self._idle.set()
 
     async def drain(self) -> None:
-        """Waits until every queued command has been committed."""
-        while self._task is not None or self._scheduled:
-            if self._task is None:
-                await asyncio.sleep(0)
-            else:
-                await asyncio.wait([self._task])
+        """Waits until every queued command has been committed and answered."""
+        while not self._idle.is_set():
+            await self._idle.wait()
 
     def commit(self, requests: Sequence[Request]) -> tuple[list[Result], list[Entry]]:
         """Runs the requests in one transaction, in the calling thread; answers each one's result.

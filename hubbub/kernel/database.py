@@ -217,6 +217,22 @@ class Database:
         """Runs `function()` in the writing thread, one at a time."""
         return await asyncio.get_running_loop().run_in_executor(self._write_thread, function)
 
+    def start_writer(
+        self, function: Callable[[], T], done: Callable[[T | Exception], None]
+    ) -> None:
+        """As `run_writer`, without a future: `done` is called on the loop with what it answers or raises."""
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            answer: T | Exception
+            try:
+                answer = function()
+            except Exception as error:
+                answer = error
+            loop.call_soon_threadsafe(done, answer)
+
+        self._write_thread.submit(work)
+
     def close(self) -> None:
         """Waits for what runs, then closes every connection."""
         self._write_thread.shutdown()
