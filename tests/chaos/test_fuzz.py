@@ -135,9 +135,7 @@ class Attack:
     async def pour(self, raw: RawSocket, rubbish: Rubbish) -> None:
         """Send a stream, then leave in one of the ways one can leave."""
         for piece in rubbish.pieces(rubbish.stream()):
-            # uvloop raises this when the server has hung up already.
-            with contextlib.suppress(RuntimeError):
-                raw.writer.write(piece)
+            raw.write(piece)
             await asyncio.sleep(0)
         leave = rubbish.chance.randrange(3)
         if leave == 0:
@@ -168,8 +166,7 @@ class Attack:
                 sid = url.rpartition("=")[2]
                 await raw.upgrade(f"/socket.io/?EIO=4&transport=websocket&sid={sid}")
                 for probe in rubbish.chance.choice([["2probe", "5"], ["5"], ["2probe"], []]):
-                    with contextlib.suppress(RuntimeError):
-                        raw.send(probe)
+                    raw.send(probe)
                 await self.pour(raw, rubbish)
             finally:
                 raw.writer.transport.abort()
@@ -189,8 +186,7 @@ class Attack:
         raw = await RawSocket.dial(self.target.port)
         try:
             for piece in rubbish.pieces(rubbish.request()):
-                with contextlib.suppress(RuntimeError):
-                    raw.writer.write(piece)
+                raw.write(piece)
                 await asyncio.sleep(0)
             raw.finish()
             await raw.ended()

@@ -128,8 +128,13 @@ class RawSocket:
         answer = dict(line.lower().split(": ", 1) for line in head[1:] if line)
         return int(head[0].split(" ")[1]), answer
 
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are; they are lost when the server has hung up."""
+        with contextlib.suppress(RuntimeError):  # uvloop's word for it
+            self.writer.write(data)
+
     def send(self, text: str) -> None:
-        self.writer.write(mask_frame(TEXT, text.encode()))
+        self.write(mask_frame(TEXT, text.encode()))
 
     def send_frame(self, opcode: int, payload: bytes = b"", fin: bool = True) -> None:
         self.writer.write(mask_frame(opcode, payload, fin))

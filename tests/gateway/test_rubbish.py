@@ -111,10 +111,10 @@ async def test_on_a_websocket(target: Served, data: bytes, enter: bool, cuts: li
     raw = await (target.enter() if enter else target.connect())
     at = 0
     for cut in cuts:
-        raw.writer.write(data[at : at + cut])
+        raw.write(data[at : at + cut])
         at += cut
         await asyncio.sleep(0)
-    raw.writer.write(data[at:])
+    raw.write(data[at:])
     await asyncio.sleep(0.002)
     raw.finish()
     assert await raw.ended()
@@ -137,7 +137,7 @@ async def test_on_a_websocket(target: Served, data: bytes, enter: bool, cuts: li
 ))  # fmt: skip
 async def test_as_a_handshake(target: Served, head: bytes) -> None:
     raw = await RawSocket.dial(target.port)
-    raw.writer.write(head)
+    raw.write(head)
     await asyncio.sleep(0.002)
     raw.finish()
     assert await raw.ended()
