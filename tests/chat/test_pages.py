@@ -86,6 +86,42 @@ async def test_every_change_shows_at_once(workspace: Workspace) -> None:
     assert [item["body"] for item in await newest(owner, room)] == ["", ""]
 
 
+async def test_posts_are_added_to_a_kept_page(workspace: Workspace) -> None:
+    owner, mia, room = workspace.owner, workspace.mia, workspace.room
+    path = f"/api/rooms/{room}/messages"
+
+    async def short(limit: int = 3) -> list[str]:
+        page = await owner.call("GET", path, limit=limit)
+        assert page == await owner.call("GET", path, limit=limit, before=EVERYTHING)
+        return [item["body"] for item in page["items"]]
+
+    for number in range(2):
+        await say(mia, room, f"{number} é 👍 \\")
+    await short()
+    with counting_reads(mia.application) as counted:
+        await say(mia, room, f"2 for @{owner.user['name']}")
+        await owner.call("GET", path, limit=3)
+        await owner.call("PATCH", f"/api/rooms/{room}", {"topic": "New"})
+        await workspace.owner.call("POST", f"/api/rooms/{room}/members", {"user": workspace.max.id})
+        await say(mia, room, "3")
+        await owner.call("GET", path, limit=3)
+        assert counted == []
+    assert [body[0] for body in await short()] == ["1", "2", "3"]
+    for number in range(4, 9):
+        await say(mia, room, f"{number}")
+    assert await short() == ["6", "7", "8"]
+    root = (await newest(owner, room))[-1]
+    answer = await say(mia, room, "9", reply_to=root["id"])
+    assert await short() == ["7", "8", "9"]
+    await say(mia, room, "10")
+    await mia.call("DELETE", f"/api/messages/{answer['id']}", status=204)
+    await say(mia, room, "11")
+    assert await short() == ["", "10", "11"]
+    await owner.call("PUT", f"/api/messages/{root['id']}/reactions/👍")
+    await say(mia, room, "12")
+    assert [item["body"] for item in await newest(owner, room)][-3:] == ["10", "11", "12"]
+
+
 async def test_names_are_not_part_of_a_page(workspace: Workspace) -> None:
     await say(workspace.mia, workspace.room, "hello")
     before = await newest(workspace.owner, workspace.room)
