@@ -22,7 +22,7 @@ def has_emoji() -> bool:
     return any(fonts.glob("**/*Emoji*.ttf"))
 
 
-NEEDED: dict[str, Callable[[], bool]] = {
+TESTS: dict[str, Callable[[], bool]] = {
     "postgresql": has_postgresql,
     "redis-server": lambda: find_tool("redis-server") is not None,
     "haproxy": lambda: find_tool("haproxy") is not None,
@@ -36,14 +36,14 @@ BENCH: dict[str, Callable[[], bool]] = {
     "gcc": lambda: find_tool("gcc") is not None,
     "make": lambda: find_tool("make") is not None,
     "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
-    "postgresql": NEEDED["postgresql"],
-    "redis-server": NEEDED["redis-server"],
+    "postgresql": TESTS["postgresql"],
+    "redis-server": TESTS["redis-server"],
     "nats-server": lambda: find_tool("nats-server") is not None,
     "wrk": lambda: find_tool("wrk") is not None,
 }
 
 
-def missing_packages(needed: Mapping[str, Callable[[], bool]] = NEEDED) -> list[str]:
+def missing_packages(needed: Mapping[str, Callable[[], bool]]) -> list[str]:
     """The Debian packages to install before the tests (or the benchmark) can run."""
     return [package for package, is_there in needed.items() if not is_there()]
 
@@ -52,7 +52,7 @@ def may_install() -> bool:
     return os.geteuid() == 0 and find_tool("apt-get") is not None
 
 
-def ensure_packages(needed: Mapping[str, Callable[[], bool]] = NEEDED) -> None:
+def ensure_packages(needed: Mapping[str, Callable[[], bool]]) -> None:
     """Installs what is missing, or ends the command naming it."""
     missing = missing_packages(needed)
     if not missing:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.house import BIN, ROOT, WEB, fail, tell, tool_environment
-from scripts.packages import ensure_packages
+from scripts.packages import TESTS, ensure_packages
 
 LEAST_COVERED = 90
 """Percent of the server's lines and branches."""
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--only-python", action="store_true", help="leave out the client's tests")
     parser.add_argument("--coverage", action="store_true", help="measure what the tests reach")
     options, pytest_arguments = parser.parse_known_args()
-    ensure_packages()
+    ensure_packages(TESTS)
     failed = []
     status, closing = run_pytest(pytest_arguments, options.coverage)
     if status:

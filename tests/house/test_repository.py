@@ -119,7 +119,7 @@ def test_no_lock_file_that_names_hosts() -> None:
 
 def test_every_requirement_is_pinned_with_hashes() -> None:
     files = sorted((ROOT / "requirements").glob("*.txt"))
-    assert [file.stem for file in files] == ["build", "dev", "node", "runtime"]
+    assert [file.stem for file in files] == ["bench", "build", "dev", "node", "runtime"]
     for file in files:
         entries = re.split(r"\n(?=[A-Za-z0-9])", file.read_text())[1:]
         assert entries, file.name

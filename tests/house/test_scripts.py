@@ -73,12 +73,11 @@ def test_the_client_is_built_from_its_sources_alone(
 def test_missing_packages_are_named_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(packages, "NEEDED", {"haproxy": lambda: False, "nginx": lambda: True})
     monkeypatch.setattr(packages, "may_install", lambda: False)
     with pytest.raises(SystemExit) as ended:
-        packages.ensure_packages()
+        packages.ensure_packages({"haproxy": lambda: False, "nginx": lambda: True})
     assert ended.value.code == 1
-    assert capsys.readouterr().err == "The tests need these Debian packages: haproxy.\n"
+    assert capsys.readouterr().err == "These Debian packages are needed: haproxy.\n"
 
 
 def test_services_are_kept_from_starting_only_meanwhile(
