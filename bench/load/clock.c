@@ -15,6 +15,8 @@ uint64_t now_ns(void) { return read_clock(CLOCK_MONOTONIC); }
 
 double own_cpu(void) { return (double)read_clock(CLOCK_PROCESS_CPUTIME_ID) / 1e9; }
 
+double own_work(void) { return options.spin ? (double)handling_ns / 1e9 : own_cpu(); }
+
 double process_cpu(const int *pids, int count)
 {
     uint64_t total = 0;

@@ -17,7 +17,7 @@ enum { BUFFER_SIZE = 8 << 20, READ_SIZE = 1 << 18, EVENTS = 1024 };
 
 struct connection *connections;
 int ready_count, closed_count;
-uint64_t pings, bytes_in;
+uint64_t pings, bytes_in, handling_ns;
 const char *(*auth_of)(struct connection *);
 int (*set_up)(struct connection *);
 bool (*is_setup_answer)(const char *packet, size_t length);
@@ -337,10 +337,11 @@ void stop_reading(struct connection *connection)
 void turn(uint64_t until_ns)
 {
     static struct epoll_event events[EVENTS];
-    uint64_t now = now_ns(), wait = until_ns > now ? until_ns - now : 0;
+    uint64_t now = now_ns(), wait = until_ns > now && !options.spin ? until_ns - now : 0;
     struct timespec timeout = {(time_t)(wait / 1000000000u), (long)(wait % 1000000000u)};
     int count = epoll_pwait2(poller, events, EVENTS, &timeout, NULL);
     if (count < 0 && errno != EINTR) fail("epoll_wait: %s", strerror(errno));
+    if (options.spin && count > 0) now = now_ns();
     for (int i = 0; i < count; i++) {
         struct connection *connection = events[i].data.ptr;
         if (connection->state == CLOSED) continue;
@@ -352,6 +353,7 @@ void turn(uint64_t until_ns)
         if (connection->state != CLOSED && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
             read_connection(connection);
     }
+    if (options.spin && count > 0) handling_ns += now_ns() - now;
 }
 
 void connect_all(int count, enum protocol (*protocol_of)(int index))

@@ -56,7 +56,7 @@ void run_echo(void)
             began = now_ns();
             before = echoes;
             cpu = process_cpu(options.pids, options.pid_count);
-            load_cpu = own_cpu();
+            load_cpu = own_work();
         }
         uint64_t next = measuring ? until : from;
         if (!refilling) {
@@ -71,7 +71,7 @@ void run_echo(void)
     double seconds = (double)(now_ns() - began) / 1e9;
     uint64_t counted = echoes - before;
     cpu = process_cpu(options.pids, options.pid_count) - cpu;
-    load_cpu = own_cpu() - load_cpu;
+    load_cpu = own_work() - load_cpu;
     printf("{\"deliveries\":%llu,\"seconds\":%.6f,\"per_second\":%.1f,\"server_cpu\":%.6f,\"per_cpu_second\":%.1f,"
            "\"load_cpu\":%.6f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
            (unsigned long long)counted, seconds, (double)counted / seconds, cpu, cpu > 0 ? (double)counted / cpu : 0,

@@ -147,7 +147,7 @@ void run_fanout(void)
             began = now_ns();
             before = deliveries;
             cpu = process_cpu(options.pids, options.pid_count);
-            load_cpu = own_cpu();
+            load_cpu = own_work();
         }
         uint64_t next = measuring ? until : from;
         if (options.rate > 0) {
@@ -161,7 +161,7 @@ void run_fanout(void)
     double seconds = (double)(now_ns() - began) / 1e9;
     uint64_t counted = deliveries - before;
     cpu = process_cpu(options.pids, options.pid_count) - cpu;
-    load_cpu = own_cpu() - load_cpu;
+    load_cpu = own_work() - load_cpu;
     double rss_after = process_rss(options.pids, options.pid_count);
     measuring = refilling = false;
 

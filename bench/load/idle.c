@@ -5,13 +5,13 @@
 
 void run_idle(void)
 {
-    double cpu = process_cpu(options.pids, options.pid_count), load_cpu = own_cpu();
+    double cpu = process_cpu(options.pids, options.pid_count), load_cpu = own_work();
     double rss = process_rss(options.pids, options.pid_count);
     uint64_t start = now_ns();
     connect_all(options.sockets, chosen_protocol);
     double connect_seconds = (double)(now_ns() - start) / 1e9;
     double connect_cpu = process_cpu(options.pids, options.pid_count) - cpu;
-    load_cpu = own_cpu() - load_cpu;
+    load_cpu = own_work() - load_cpu;
 
     uint64_t until = now_ns() + (uint64_t)(options.seconds * 1e9);
     double hold_cpu = process_cpu(options.pids, options.pid_count);

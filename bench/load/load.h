@@ -11,6 +11,7 @@
 uint64_t now_ns(void); /* CLOCK_MONOTONIC */
 double process_cpu(const int *pids, int count); /* user and system seconds of these processes so far */
 double own_cpu(void);
+double own_work(void); /* seconds of CPU, or with --spin of handling what came */
 double process_rss(const int *pids, int count); /* resident bytes */
 
 /* Latencies in buckets no wider than 1.6 % of their value; `max` is exact. */
@@ -31,7 +32,7 @@ struct options {
     const char *path;
     int port, sockets, rooms, publishers, window, size, slow, sample, sources, parallel;
     double rate, seconds, warmup;
-    bool binary;
+    bool binary, spin;
     int pids[16], pid_count;
 };
 extern struct options options;
@@ -65,6 +66,7 @@ struct connection {
 extern struct connection *connections;
 extern int ready_count, closed_count;
 extern uint64_t pings, bytes_in;
+extern uint64_t handling_ns; /* with --spin: time spent on what had arrived */
 
 /* What a mode does with packets; set before `connect_all`. */
 extern const char *(*auth_of)(struct connection *);            /* the CONNECT packet's JSON, or NULL */

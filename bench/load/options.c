@@ -31,7 +31,9 @@ static const char usage[] =
     "  idle    opens --sockets from --sources addresses, --parallel at a time, holds, closes\n"
     "  post    --script FILE, one JSON object for each socket (see script.c)\n"
     "common:   --protocol socketio|polling|nats --path /socket.io/ --seconds S --warmup S\n"
-    "          --pid PID of the server, repeated if it has several\n";
+    "          --pid PID of the server, repeated if it has several\n"
+    "          --spin: never sleep, so that the server is not charged for waking its clients,\n"
+    "          which on a network are on other machines\n";
 
 void fail(const char *format, ...)
 {
@@ -55,14 +57,14 @@ static double number(const char *text, double least, double most)
 void parse_options(int argc, char **argv)
 {
     enum { PROTOCOL = 1, HOST, PORT, SOCKETS, ROOMS, PUBLISHERS, WINDOW, RATE, SIZE, SLOW, SAMPLE,
-           SOURCES, PARALLEL, SECONDS, WARMUP, PID, SCRIPT, BINARY, URL_PATH };
+           SOURCES, PARALLEL, SECONDS, WARMUP, PID, SCRIPT, BINARY, SPIN, URL_PATH };
     static const struct option names[] = {
         {"protocol", 1, 0, PROTOCOL}, {"host", 1, 0, HOST}, {"port", 1, 0, PORT},
         {"sockets", 1, 0, SOCKETS}, {"rooms", 1, 0, ROOMS}, {"publishers", 1, 0, PUBLISHERS},
         {"window", 1, 0, WINDOW}, {"rate", 1, 0, RATE}, {"size", 1, 0, SIZE}, {"slow", 1, 0, SLOW},
         {"sample", 1, 0, SAMPLE}, {"sources", 1, 0, SOURCES}, {"parallel", 1, 0, PARALLEL},
         {"seconds", 1, 0, SECONDS}, {"warmup", 1, 0, WARMUP}, {"pid", 1, 0, PID},
-        {"script", 1, 0, SCRIPT}, {"binary", 0, 0, BINARY}, {"path", 1, 0, URL_PATH}, {0, 0, 0, 0}};
+        {"script", 1, 0, SCRIPT}, {"binary", 0, 0, BINARY}, {"spin", 0, 0, SPIN}, {"path", 1, 0, URL_PATH}, {0, 0, 0, 0}};
     if (argc < 2) fail("which mode?\n%s", usage);
     options.mode = argv[1];
     for (int name; (name = getopt_long(argc - 1, argv + 1, "", names, NULL)) != -1;) switch (name) {
@@ -83,6 +85,7 @@ void parse_options(int argc, char **argv)
         case WARMUP: options.warmup = number(optarg, 0, 600); break;
         case SCRIPT: options.script = optarg; break;
         case BINARY: options.binary = true; break;
+        case SPIN: options.spin = true; break;
         case URL_PATH: options.path = optarg; break;
         case PID:
             if (options.pid_count == 16) fail("too many processes");

@@ -188,7 +188,7 @@ void run_post(void)
             acks_before = acks;
             deliveries_before = deliveries;
             cpu = process_cpu(options.pids, options.pid_count);
-            load_cpu = own_cpu();
+            load_cpu = own_work();
         }
         turn(measuring ? until : from);
         if (closed_count) fail("the server closed %d sockets", closed_count);
@@ -196,7 +196,7 @@ void run_post(void)
     double seconds = (double)(now_ns() - began) / 1e9;
     uint64_t acked = acks - acks_before, delivered = deliveries - deliveries_before;
     cpu = process_cpu(options.pids, options.pid_count) - cpu;
-    load_cpu = own_cpu() - load_cpu;
+    load_cpu = own_work() - load_cpu;
     asking = measuring = false;
     for (uint64_t quiet = now_ns() + 500000000u; now_ns() < quiet;) turn(quiet);
     printf("{\"acks\":%llu,\"seconds\":%.6f,\"acks_per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,"
