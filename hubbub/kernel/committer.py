@@ -10,8 +10,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -41,8 +42,15 @@ WAITING = 10_000
 Result = Outcome | Exception
 
 
+Done = Callable[[Result], None]
+Waiting = tuple[Request, Done]
+
+
 class Committer:
     """Runs commands in order of arrival.
+
+    Up to `lanes` batches are under way at once. Two of them never write to the same stream, so each stream has its
+    commands in their order; a command that does not say which stream it writes to is in a batch that runs alone.
 
     `publish` is called on the loop after each commit with its entries. `seal` and `unseal` encrypt answers with
     secrets. At most WAITING commands wait; a further one is refused with 503.
@@ -61,7 +69,9 @@ class Committer:
         self._publish = publish
         self._seal = seal
         self._unseal = unseal
-        self._queue: deque[tuple[Request, Callable[[Result], None]]] = deque()
+        self._queue: deque[Waiting] = deque()
+        self._under_way: list[Batch] = []
+        self._scheduled = False
         self._idle = asyncio.Event()
         self._idle.set()
         self.batches = 0
@@ -71,7 +81,7 @@ class Committer:
     def waiting(self) -> int:
         return len(self._queue)
 
-    def submit(self, request: Request, done: Callable[[Result], None]) -> None:
+    def submit(self, request: Request, done: Done) -> None:
         """Queues a command; `done` is called on the loop with its result after the commit.
 
         Raises Unavailable at once when the queue is full.
@@ -79,48 +89,57 @@ class Committer:
         if len(self._queue) >= WAITING:
             raise Unavailable("Too many changes wait to be written.", retry_after=1)
         self._queue.append((request, done))
-        if self._idle.is_set():
-            # At the end of the turn, so that what arrived in it comes along.
-            self._idle.clear()
+        self._idle.clear()
+        if len(self._under_way) < self._database.lanes:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        """Starts what can be started at the end of the turn, so that what arrives in it comes along."""
+        if not self._scheduled:
+            self._scheduled = True
             asyncio.get_running_loop().call_soon(self._start)
 
     def _start(self) -> None:
-        """Hands the writing thread what waits."""
-        batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-        requests = [request for request, _ in batch]
-        try:
-            self._database.start_writer(
-                partial(self.commit, requests), partial(self._finish, batch)
-            )
-        except RuntimeError as error:
-            # The database was closed.
-            self._finish(batch, error)
+        """Hands the writing threads what waits and may run beside what is under way."""
+        self._scheduled = False
+        while self._queue and len(self._under_way) < self._database.lanes:
+            batch = take_batch(self._queue, self._under_way, single=self._database.lanes == 1)
+            if not batch.waiting:
+                break
+            self._under_way.append(batch)
+            requests = [request for request, _ in batch.waiting]
+            try:
+                self._database.start_writer(
+                    partial(self.commit, requests), partial(self._finish, batch)
+                )
+            except RuntimeError as error:
+                # The database was closed.
+                self._finish(batch, error)
 
     def _finish(
-        self,
-        batch: list[tuple[Request, Callable[[Result], None]]],
-        outcome: tuple[list[Result], list[Entry]] | Exception,
+        self, batch: "Batch", outcome: tuple[list[Result], list[Entry]] | Exception
     ) -> None:
         """Answers a batch, then starts the next one.
 
         Only then: two threads that both have work take the interpreter from each other, which costs more than it
-        gains.
+        gains. Another lane meanwhile waits for the database, as a rule.
         """
+        self._under_way.remove(batch)
         if isinstance(outcome, Exception):
             logger.error("a batch failed", exc_info=outcome)
-            outcome = [outcome] * len(batch), []
+            outcome = [outcome] * len(batch.waiting), []
         results, committed = outcome
         self.batches += 1
-        self.commands += len(batch)
+        self.commands += len(batch.waiting)
         try:
-            for (_, done), result in zip(batch, results, strict=True):
+            for (_, done), result in zip(batch.waiting, results, strict=True):
                 done(result)
             if committed:
                 self._publish(committed)
         finally:
             if self._queue:
-                asyncio.get_running_loop().call_soon(self._start)
-            else:
+                self._schedule()
+            elif not self._under_way:
                 self._idle.set()
 
     async def drain(self) -> None:
@@ -189,6 +208,56 @@ class Committer:
             except (IntegrityError, DataError) as error:
                 raise GroupError from error
         return results, tx.entries
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Commands of one transaction, and the streams they write to; None when that is not known."""
+
+    waiting: list[Waiting]
+    streams: set[str] | None
+
+
+def take_batch(queue: deque[Waiting], under_way: Sequence[Batch], *, single: bool) -> Batch:
+    """Takes from the queue what may run beside the batches under way; perhaps nothing.
+
+    What waits for a stream in use stays, in its order, and so does everything behind a command that must be alone.
+    A second batch is not worth its round trips before it has half as many commands as the first.
+    """
+    if single or (not under_way and stream_of(queue[0][0]) is None):
+        return Batch([queue.popleft() for _ in range(min(BATCH, len(queue)))], None)
+    in_use: set[str] = set()
+    least = 1
+    for batch in under_way:
+        if batch.streams is None:
+            return Batch([], None)
+        in_use |= batch.streams
+        least = max(least, len(batch.waiting) // 2)
+    if len(queue) < least:
+        return Batch([], None)
+    places: list[int] = []
+    streams: set[str] = set()
+    for place, (request, _) in enumerate(islice(queue, BATCH)):
+        stream = stream_of(request)
+        if stream is None:
+            break
+        if stream not in in_use:
+            streams.add(stream)
+            places.append(place)
+    if len(places) < least:
+        return Batch([], None)
+    taken = [queue[place] for place in places]
+    for place in reversed(places):
+        del queue[place]
+    return Batch(taken, streams)
+
+
+def stream_of(request: Request) -> str | None:
+    """The one stream a command writes to, None if it might write to any."""
+    command = request.command
+    if command.many is None or command.stream is None:
+        return None
+    return str(request.arguments[command.stream])
 
 
 class GroupError(Exception):

@@ -38,6 +38,12 @@ BY_KEY = (
 )
 """For the writing connections: they look up by key, so a plan is made once and serves however the tables grow."""
 
+LANES = 2
+"""Transactions the committer may have under way at once: while one waits for PostgreSQL, the other is prepared.
+
+SQLite has one writer, whoever asks.
+"""
+
 Id = String(36).with_variant(String(36, collation="C"), "postgresql")
 """The column type of an identifier: compared byte by byte on both databases."""
 
@@ -87,7 +93,8 @@ class Database:
         else:
             # A read that meets a connection gone stale is run again; asking first would cost a round trip.
             self._reading = self._postgresql_engine(readers, "REPEATABLE READ")
-            self._writing = self._postgresql_engine(2, "READ COMMITTED", *BY_KEY)
+            # One more than the lanes: maintenance does not keep commands waiting.
+            self._writing = self._postgresql_engine(LANES + 1, "READ COMMITTED", *BY_KEY)
             ping_when_idle(self._writing)
         # On SQLite BEGIN and COMMIT cost no round trip.
         self._asking = (
@@ -96,7 +103,8 @@ class Database:
             else self._reading.execution_options(isolation_level="AUTOCOMMIT")
         )
         self._read_threads = ThreadPoolExecutor(readers, thread_name_prefix="read")
-        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self.lanes = 1 if self.sqlite else LANES
+        self._write_threads = ThreadPoolExecutor(self.lanes, thread_name_prefix="write")
         self._waiting = 0
 
     def _sqlite_engine(self, begin: str, size: int) -> Engine:
@@ -214,8 +222,8 @@ class Database:
             self._waiting -= 1
 
     async def run_writer(self, function: Callable[[], T]) -> T:
-        """Runs `function()` in the writing thread, one at a time."""
-        return await asyncio.get_running_loop().run_in_executor(self._write_thread, function)
+        """Runs `function()` in a writing thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._write_threads, function)
 
     def start_writer(
         self, function: Callable[[], T], done: Callable[[T | Exception], None]
@@ -231,11 +239,11 @@ class Database:
                 answer = error
             loop.call_soon_threadsafe(done, answer)
 
-        self._write_thread.submit(work)
+        self._write_threads.submit(work)
 
     def close(self) -> None:
         """Waits for what runs, then closes every connection."""
-        self._write_thread.shutdown()
+        self._write_threads.shutdown()
         self._read_threads.shutdown()
         self._reading.dispose()
         self._writing.dispose()

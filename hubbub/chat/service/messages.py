@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -97,9 +98,15 @@ def post_messages(tx: Transaction, requests: Sequence[Request]) -> list[Outcome 
             fresh.setdefault(room, []).append(place)
         except Problem as problem:
             results[place] = problem
+    written = Written()
     for room in sorted(fresh):
-        for place, outcome in post_to_room(tx, room, fresh[room], requests, roots):
-            results[place] = outcome
+        post_to_room(tx, room, fresh[room], requests, roots, written)
+    tx.put(ADD_MESSAGES, written.messages)
+    tx.put(ADD_MENTIONS, written.mentions)
+    tx.put(ADD_REPLIES, sorted(written.answered.items()))
+    tx.append_entries(written.entries)
+    for place, entry in zip(written.places, written.entries, strict=True):
+        results[place] = Outcome(entry.data, CREATED, entry.seq)
     for place, first in repeated:
         results[place] = repeat_in_batch(requests[place], requests[first], results[first])
     return [result if result is not None else Problem() for result in results]
@@ -155,14 +162,29 @@ def repeat_in_batch(
     return result or Problem()
 
 
+@dataclass(slots=True)
+class Written:
+    """What a batch of posts writes: rows of three tables, entries, and the places of their requests."""
+
+    messages: list[tuple[Any, ...]] = field(default_factory=list)
+    mentions: list[tuple[str, str, int]] = field(default_factory=list)
+    answered: Counter[str] = field(default_factory=Counter)
+    entries: list[Entry] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+
 def post_to_room(
-    tx: Transaction, room: str, places: Sequence[int], requests: Sequence[Request], roots: Roots
-) -> list[tuple[int, Outcome]]:
+    tx: Transaction,
+    room: str,
+    places: Sequence[int],
+    requests: Sequence[Request],
+    roots: Roots,
+    written: Written,
+) -> None:
+    """Adds the posts of one room to what is written."""
     bodies = [requests[place].arguments["body"] for place in places]
     mentioned = find_mentions(tx.connection, room, bodies)
     first = tx.take(room, len(places))
-    rows, mentioned_rows, appended, outcomes = [], [], [], []
-    answered: Counter[str] = Counter()
     for seq, place, body, people in zip(count(first), places, bodies, mentioned, strict=False):
         request = requests[place]
         author = request.caller.id
@@ -171,19 +193,16 @@ def post_to_room(
         if reply_to:
             # Answers to an answer belong to the same thread.
             reply_to = roots[reply_to][1] or reply_to
-            answered[reply_to] += 1
+            written.answered[reply_to] += 1
         shape = new_message_shape(new_id(), room, seq, author, body, reply_to, people, tx.now)
         data = orjson.dumps(shape)
-        told = orjson.dumps(people).decode()
-        rows.append((shape["id"], room, seq, author, body, reply_to, told, tx.now))
-        mentioned_rows += [(person, room, seq) for person in people]
-        appended.append(Entry(room, seq, "message.posted", author, tx.now, request.key, data))
-        outcomes.append((place, Outcome(data, CREATED, seq)))
-    tx.put(ADD_MESSAGES, rows)
-    tx.put(ADD_MENTIONS, mentioned_rows)
-    tx.put(ADD_REPLIES, sorted(answered.items()))
-    tx.append_entries(appended)
-    return outcomes
+        told = orjson.dumps(people).decode() if people else "[]"
+        written.messages.append((shape["id"], room, seq, author, body, reply_to, told, tx.now))
+        written.mentions += [(person, room, seq) for person in people]
+        written.entries.append(
+            Entry(room, seq, "message.posted", author, tx.now, request.key, data)
+        )
+        written.places.append(place)
 
 
 def post_one(tx: Transaction, caller: Caller, **arguments: Any) -> Answer:
