@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from bench.contestants import PEOPLE, Contestant, check_reading, running_hubbub, running_node
 from scripts.house import ROOT, find_tool
-from tests.servers import ServerError, running_postgresql, running_redis
+from tests.servers import PostgreSQL, ServerError, running_postgresql, running_redis
 
 LOAD = ROOT / "bench" / "load" / "load"
 WRK_REPORT = ROOT / "bench" / "wrk.lua"
@@ -32,6 +33,8 @@ WARMUP = 1.0
 QUIET = 0.5
 """Seconds the load goes on reading after the measurement."""
 SAMPLE = 0.05
+WAL_FILES = 60
+WAL_KEPT = ("min_wal_size=1GB", "max_wal_size=4GB")
 FOLLOWED = "durable posts, 50 followers"
 ALONE = "durable posts, own rooms"
 READING = "read 50 messages"
@@ -80,7 +83,8 @@ def run_product(rounds: int, seconds: float, say: Callable[[str], None]) -> list
     """
     with ExitStack() as stack:
         stack.enter_context(on_core(1))
-        postgresql = stack.enter_context(running_postgresql())
+        postgresql = stack.enter_context(running_postgresql(WAL_KEPT))
+        recycle_wal(postgresql)
         redis = stack.enter_context(running_redis())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hubbub-bench-")))
         contestants = [
@@ -108,6 +112,20 @@ def run_product(rounds: int, seconds: float, say: Callable[[str], None]) -> list
                     shown = ", ".join(f"{name} {value:g}" for name, value in figures.items())
                     say(f"{case}, {server.name}: {shown}")
         return results
+
+
+def recycle_wal(postgresql: PostgreSQL) -> None:
+    """Leaves WAL files to write into, as a server that has run for a while has them.
+
+    A fresh one makes each of them first, 16 MB of zeros, while everybody waits.
+    """
+    with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE TABLE filling (number integer)")
+        for _ in range(WAL_FILES):
+            connection.execute("INSERT INTO filling VALUES (1)")
+            connection.execute("SELECT pg_switch_wal()")
+        connection.execute("CHECKPOINT")
+        connection.execute("DROP TABLE filling")
 
 
 def measure(
