@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bench.cases import CASES, GATEWAY, NATS, NODE, SERVERS, WRITER, Case
+from bench.cases import CASES, GATEWAY, NATS, NODE, NODE_REDIS, SERVERS, WRITER, Case
 from bench.peers.servers import Running, running_server
 from scripts.house import ROOT, find_tool
 from tests.servers import running_redis
@@ -29,7 +29,7 @@ class LoadError(Exception):
 
 
 def run_load(words: Sequence[str], running: Running) -> Result:
-    """What the load generator printed, with `load_busy`: the share of its core it used."""
+    """What the load generator printed, with `load_busy`: the share of its core it had work for."""
     pinned = [str(find_tool("taskset")), "--cpu-list", str(LOAD_CORE), str(LOAD), *words]
     command = [*pinned, "--port", str(running.port), "--pid", str(running.pid)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -45,6 +45,9 @@ def measure(case: Case, name: str, redis: str, seconds: float, say: Say) -> Resu
     words = [*case.load, "--seconds", str(round(seconds * case.seconds, 2))]
     if name == NATS:
         words += ["--protocol", "nats"]
+    if name != NODE_REDIS:
+        # Redis is on the same core and must get its turn.
+        words.append("--spin")
     for left in reversed(range(TRIES)):
         server = SERVERS[name](redis)
         try:
