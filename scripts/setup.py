@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from scripts.house import BIN, ROOT, VENV, WEB, fail, find_tool, run_quietly, te
 from scripts.packages import BENCH, ensure_packages, install_debian, may_install
 
 REQUIREMENTS = ROOT / "requirements"
+GATEWAY = ROOT / "hubbub" / "gateway"
 STAMPS = VENV / ".hubbub"
 UNFINISHED = STAMPS / "unfinished"
 # Not sources of the browser client: changing them does not call for a build.
@@ -166,14 +168,32 @@ def ensure_python_packages(group: str) -> bool:
 
 
 def ensure_project() -> bool:
-    """Installs the project itself, editable, so that `hubbub` is in .venv/bin."""
+    """Installs the project itself, editable, so that `hubbub` is in .venv/bin.
+
+    That compiles the gateway's loops, if the machine can.
+    """
     stamp = STAMPS / "project"
-    made_from = digest(ROOT / "pyproject.toml", REQUIREMENTS / "build.txt")
+    files = [ROOT / "pyproject.toml", REQUIREMENTS / "build.txt", GATEWAY / "_flush.c"]
+    made_from = digest(*files, "compiled" if can_compile() else "")
     if is_current(stamp, made_from) and (BIN / "hubbub").exists():
         return False
     with step("Installing Hubbub itself", stamp, made_from):
+        for library in GATEWAY.glob("_flush.*.so"):
+            library.unlink()
         pip_install("--no-index", "--no-build-isolation", "--editable", ROOT)
+    if not any(GATEWAY.glob("_flush.*.so")):
+        tell(
+            "The gateway's inner loops run in Python here, since they could not be compiled: "
+            "that takes a C compiler and Python's headers."
+        )
     return True
+
+
+def can_compile() -> bool:
+    """Whether there is what an extension module is made with: a later setup may find it."""
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    return shutil.which(compiler) is not None and header.exists()
 
 
 def ensure_bench() -> bool:

@@ -98,7 +98,10 @@ class Connection:
             self._dispatch(packet._replace(data=fill_placeholders(packet.data, attachments)))
 
     def _dispatch(self, packet: Packet) -> None:
-        socket = next((s for s in self.sockets if s.namespace.name == packet.namespace), None)
+        socket = None
+        for candidate in self.sockets:
+            if candidate.namespace.name == packet.namespace:
+                socket = candidate
         kind = packet.kind
         if kind == CONNECT:
             if socket is not None:
@@ -107,8 +110,11 @@ class Connection:
         elif socket is None or not socket.connected or kind == CONNECT_ERROR:
             raise InvalidPacket("not connected to this namespace")
         elif kind in (EVENT, BINARY_EVENT):
-            handler = socket.namespace.handlers.get(packet.data[0])
-            self._start(partial(self._handle_event, socket, packet.id, packet.data), handler)
+            if self._unbegun:
+                handler = socket.namespace.handlers.get(packet.data[0])
+                self._start(partial(self._handle_event, socket, packet.id, packet.data), handler)
+            else:
+                self._handle_event(socket, packet.id, packet.data)
         elif kind in (ACK, BINARY_ACK):
             if packet.id is None:
                 raise InvalidPacket("an ack without an id")
@@ -227,7 +233,7 @@ class Connection:
         except Exception as error:
             self._fail(socket, number, event, error)
             return
-        if isinstance(result, Awaitable):
+        if result is not None and isinstance(result, Awaitable):
             self._follow(result, partial(self._event_done, socket, number, event))
         elif number is not None:
             self._acknowledge(socket, number, event, result)

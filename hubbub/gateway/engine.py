@@ -145,7 +145,7 @@ class EngineServer:
         session.ws = ws
         session.polling = polling
         if ws is not None:
-            session.stream = ws.transport
+            session.open_stream(ws.transport)
         self.sessions[session.id] = session
         self.addresses.enter(address)
         self.outbox.send(session, encode_frame(TEXT, b"0" + self._handshake(session, polling)))

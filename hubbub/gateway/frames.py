@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .errors import FrameError
+from .loops import COMPILED, read_data_frame
 
 CONTINUATION = 0x0
 TEXT = 0x1
@@ -91,6 +92,8 @@ def read_frame(
     message is under way. A frame that breaks the rules raises `FrameError` as soon as its header
     is there, before its payload is kept.
     """
+    if COMPILED and not continued and (frame := read_data_frame(data, at, limit)) is not None:
+        return frame
     available = len(data) - at
     if available < 2:
         return None

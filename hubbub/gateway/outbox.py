@@ -14,6 +14,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from .loops import NO_SOCKET, flush, park, touch
+
 logger = logging.getLogger("hubbub.gateway")
 
 TURN_LIMIT = 1_000_000  # bytes emitted before they are handed on without waiting for the turn's end
@@ -60,11 +62,14 @@ class Stream(Protocol):
 
     def write(self, data: bytes, /) -> None: ...
 
+    def get_write_buffer_size(self) -> int: ...
+
 
 class Receiver(Protocol):
-    """A session, as the outbox sees it."""
+    """A session, as the outbox sees it. It must be a `Target` as well."""
 
     queue: Queue
+    direct: int
     stream: Stream | None  # None while bytes must be held back
 
     def hold(self, data: bytes) -> None: ...
@@ -87,19 +92,11 @@ class Outbox:
 
     def send(self, receiver: Receiver, frames: bytes) -> None:
         """Queue ``frames`` for one receiver."""
-        queue = receiver.queue
-        if queue is None:
+        if receiver.queue is None:
             receiver.queue = frames
             self._dirty.append(receiver)
-        elif type(queue) is list:
-            tail = queue[-1]
-            if type(tail) is Batch:
-                tail.seal()
-            queue.append(frames)
         else:
-            if type(queue) is Batch:
-                queue.seal()
-            receiver.queue = [queue, frames]  # type: ignore[list-item]
+            enqueue(self._dirty, receiver, frames)
         self._grow(len(frames))
 
     def publish(
@@ -110,7 +107,7 @@ class Outbox:
         if batch is None:
             batch = owner.batch = Batch(frames, count, owner)
             self._batches.append(batch)
-            self._touch(batch, members)
+            touch(batch, members, self._dirty, enqueue)
         else:
             batch.frames.append(frames)
         self.deliveries += count
@@ -118,26 +115,9 @@ class Outbox:
 
     def publish_once(self, members: Sequence[Receiver], frames: bytes) -> None:
         """Queue ``frames`` for an ad-hoc set of receivers."""
-        self._touch(Batch(frames, len(members), None), members)
+        touch(Batch(frames, len(members), None), members, self._dirty, enqueue)
         self.deliveries += len(members)
         self._grow(len(frames))
-
-    def _touch(self, batch: Batch, members: Iterable[Receiver]) -> None:
-        dirty = self._dirty.append
-        for member in members:
-            queue = member.queue
-            if queue is None:
-                member.queue = batch
-                dirty(member)
-            elif type(queue) is list:
-                tail = queue[-1]
-                if type(tail) is Batch:
-                    tail.seal()
-                queue.append(batch)
-            else:
-                if type(queue) is Batch:
-                    queue.seal()
-                member.queue = [queue, batch]  # type: ignore[list-item]
 
     def _grow(self, size: int) -> None:
         self._pending += size
@@ -160,30 +140,7 @@ class Outbox:
         self._pending = 0
         for batch in batches:
             batch.seal()
-        total = 0
-        for receiver in dirty:
-            queue = receiver.queue
-            if queue is None:
-                continue
-            receiver.queue = None
-            if type(queue) is Batch:
-                data = queue.join()
-            elif type(queue) is bytes:
-                data = queue
-            else:
-                data = join_queue(queue)
-            total += len(data)
-            stream = receiver.stream
-            try:
-                if stream is not None:
-                    stream.write(data)
-                else:
-                    receiver.hold(data)
-            except Exception:
-                # One broken transport must not keep the others waiting.
-                logger.exception("writing to a socket failed")
-                receiver.fail()
-        self.bytes_out += total
+        self.bytes_out += flush(dirty, join_queue, write)
 
     def take(self, receiver: Receiver) -> bytes:
         """Everything queued for ``receiver``, taken out of the turn."""
@@ -192,6 +149,41 @@ class Outbox:
         data = join_queue(queue)
         self.bytes_out += len(data)
         return data
+
+
+def enqueue(dirty: list[Receiver], receiver: Receiver, part: bytes | Batch) -> None:
+    """Queue ``part`` for a receiver that may have something queued already."""
+    queue = receiver.queue
+    if queue is None:
+        receiver.queue = part
+        dirty.append(receiver)
+    elif type(queue) is list:
+        tail = queue[-1]
+        if type(tail) is Batch:
+            tail.seal()
+        queue.append(part)
+    else:
+        if type(queue) is Batch:
+            queue.seal()
+        receiver.queue = [queue, part]  # type: ignore[list-item]
+
+
+def write(receiver: Receiver, data: bytes) -> None:
+    """Give ``data`` to the receiver's stream, or have it held back."""
+    stream = receiver.stream
+    try:
+        if stream is None:
+            receiver.hold(data)
+            return
+        stream.write(data)
+        direct = receiver.direct
+        if direct != NO_SOCKET and (direct >= 0) == (stream.get_write_buffer_size() > 0):
+            # What the stream could not write yet must go first; after that, back to the socket.
+            receiver.direct = park(direct)
+    except Exception:
+        # One broken transport must not keep the others waiting.
+        logger.exception("writing to a socket failed")
+        receiver.fail()
 
 
 def join_queue(queue: Queue) -> bytes:

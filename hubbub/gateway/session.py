@@ -15,6 +15,7 @@ from . import frames
 from .errors import InvalidPacket
 from .frames import TEXT, encode_frame
 from .handshake import Request
+from .loops import NO_SOCKET, Target, find_socket
 from .outbox import Queue, Stream, queue_size
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Handler(Protocol):
         """The session is over; nothing else will be called."""
 
 
-class Session:
+class Session(Target):
     """One client, whatever transport it uses at the moment."""
 
     __slots__ = (
@@ -62,11 +63,9 @@ class Session:
         "handler",
         "id",
         "polling",
-        "queue",
         "reading_paused",
         "request",
         "server",
-        "stream",
         "timer_slot",
         "ws",
     )
@@ -79,6 +78,7 @@ class Session:
         self.ws: WebSocketProtocol | None = None
         self.polling: PollingTransport | None = None
         self.stream: Stream | None = None
+        self.direct = NO_SOCKET
         self.queue: Queue = None
         self.closed = False
         self.reading_paused = False
@@ -232,6 +232,16 @@ class Session:
     def has_backlog(self) -> bool:
         return self._backlog is not None
 
+    def open_stream(self, transport: asyncio.Transport) -> None:
+        """From here on everything goes to ``transport``."""
+        self.stream = transport
+        self.direct = find_socket(transport)
+
+    def _close_stream(self) -> None:
+        """Write nothing more: the transport, or the socket below it, may be gone any moment."""
+        self.stream = None
+        self.direct = NO_SOCKET
+
     def write_paused(self) -> None:
         """The WebSocket's buffer is full."""
         self.stream = None
@@ -240,7 +250,7 @@ class Session:
         """The WebSocket's buffer has room again."""
         if self.closed or self._overflowed or self.ws is None or self.polling is not None:
             return
-        self.stream = self.ws.transport
+        self.open_stream(self.ws.transport)
         backlog = self.take_backlog()
         for number, chunk in enumerate(backlog):
             if self.stream is None:
@@ -291,7 +301,7 @@ class Session:
         elif data:
             self.hold(data)
         self.closed = True
-        self.stream = None
+        self._close_stream()
         self.reading_paused = False
         self.server.wheel.cancel(self)
         if self.ws is not None:
@@ -325,6 +335,6 @@ class Session:
 
     def lost(self) -> None:
         """The WebSocket's connection is gone."""
-        self.stream = None
+        self._close_stream()
         self.close(TRANSPORT_CLOSED, graceful=False)
         self.ws = None

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hubbub.gateway import Disconnected, Gateway, Socket
 from hubbub.gateway.connection import Connection
 from hubbub.gateway.frames import encode_frame
+from hubbub.gateway.loops import NO_SOCKET, Target
 from hubbub.gateway.namespace import Room
 from hubbub.gateway.outbox import TURN_LIMIT, Outbox, Queue, queue_size
 from hubbub.gateway.session import Session
@@ -18,10 +19,11 @@ from tests.gateway.support import RawSocket, serving
 pytestmark = pytest.mark.anyio
 
 
-class Receiver:
+class Receiver(Target):
     """Stands for a session and its transport; keeps what is written."""
 
     def __init__(self, broken: bool = False) -> None:
+        self.direct = NO_SOCKET
         self.queue: Queue = None
         self.stream: Any = self
         self.writes: list[bytes] = []
@@ -172,7 +174,12 @@ async def test_one_write_of_the_transport_per_turn() -> None:
                 assert transport is not None
                 transport.write(data)
 
+            def get_write_buffer_size(self) -> int:
+                assert transport is not None
+                return transport.get_write_buffer_size()
+
         session.stream = Tap()
+        session.direct = NO_SOCKET
         raw.send('427["post",0]')
         assert await raw.text() == '42["n",0]'
         assert await raw.text() == "437[0]"
