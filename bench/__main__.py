@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="the main cases once, in two minutes")
     parser.add_argument("--rounds", type=int, help="how often everything is measured (default 5)")
-    parser.add_argument("--seconds", type=float, help="how long each measurement takes (default 3)")
+    parser.add_argument("--seconds", type=float, help="how long each measurement takes (default 2)")
     parser.add_argument("--only", action="append", default=[], metavar="CASE", help="by its name")
     parser.add_argument(
         "--report", action="store_true", help="only write the page and pictures anew"
@@ -41,7 +41,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     if (os.cpu_count() or 1) < LEAST_CORES:
         fail("The server and the load need a core each.")
     rounds = options.rounds or (1 if options.quick else 5)
-    seconds = options.seconds or (1.5 if options.quick else 3.0)
+    seconds = options.seconds or (1.5 if options.quick else 2.0)
 
     def say(line: str) -> None:
         tell(f"{time.strftime('%H:%M:%S')} {line}")

@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from bench.cases import CASES, GATEWAY, NATS, NODE, NODE_REDIS, SERVERS, WRITER, Case
+from bench.cases import CASES, NATS, NODE_REDIS, QUICKEST, SERVERS, Case
 from bench.peers.servers import Running, running_server
 from scripts.house import ROOT, find_tool
 from tests.servers import running_redis
@@ -18,7 +18,6 @@ TRIES = 2
 BUSY = 0.95
 """Share of its core from which the load generator may have been the bottleneck."""
 
-QUICK_SERVERS = (GATEWAY, NODE, NATS, WRITER)
 
 Say = Callable[[str], None]
 Result = dict[str, Any]
@@ -79,7 +78,7 @@ def run_transport(
                 if (quick and not case.quick) or (only and case.name not in only):
                     continue
                 say(f"round {number + 1}/{rounds}: {case.title}")
-                contestants = [s for s in case.servers if not quick or s in QUICK_SERVERS]
+                contestants = [s for s in case.servers if not quick or s in QUICKEST]
                 for name in in_turn(contestants, number):
                     try:
                         found = measure(case, name, redis.url, seconds, say)
