@@ -75,8 +75,12 @@ def draw(found: Measured, title: str, panels: Sequence[Panel]) -> Figure | None:
     figure = Figure(figsize=(11, height), layout="constrained", facecolor="white")
     figure.suptitle(title, x=0.008, ha="left", fontsize=13, fontweight="bold", color=INK)
     axes = figure.subplots(1, len(shown), squeeze=False)[0]
+    first = [name for name, _ in shown[0][1]]
     for ax, ((case, key, heading), bars) in zip(axes, shown, strict=True):
         draw_panel(ax, heading, bars, metric_of(case, key))
+        if ax is not axes[0] and [name for name, _ in bars] == first:
+            # Named once, on the left.
+            ax.set_yticks([])
     return figure
 
 

@@ -278,7 +278,7 @@ def page(found: Measured, machine: str, when: str, command: str, pictures: Seque
         "it shares with PostgreSQL and Redis where those take part. Nothing is compressed. How to read and repeat it:",
         "[docs/bench.md](../../docs/bench.md).",
         "",
-        *(f"![{name}]({name})" for name in pictures),
+        *(f"![{name.removesuffix('.svg')}]({name})\n" for name in pictures),
         "",
         "## Budgets",
         "",
