@@ -69,24 +69,15 @@ def message_shape(row: Any, reacted: dict[str, dict[str, list[str]]]) -> dict[st
         edited_at,
         deleted_at,
     ) = row[:COLUMNS]
-    return {
-        "id": identifier,
-        "room": room,
-        "seq": seq,
-        "author": author,
-        "body": body,
-        "reply_to": reply_to,
-        "replies": answers,
-        "reactions": [
-            {"emoji": emoji, "users": people}
-            for emoji, people in reacted.get(identifier, {}).items()
-        ],
-        "mentions": [] if mentioned == "[]" else orjson.loads(mentioned),
-        "attachments": [],
-        "created_at": format_time(created_at),
-        "edited_at": format_optional_time(edited_at),
-        "deleted": deleted_at is not None,
-    }
+    people = [] if mentioned == "[]" else orjson.loads(mentioned)
+    shape = new_message_shape(identifier, room, seq, author, body, reply_to, people, created_at)
+    shape["replies"] = answers
+    shape["reactions"] = [
+        {"emoji": emoji, "users": users} for emoji, users in reacted.get(identifier, {}).items()
+    ]
+    shape["edited_at"] = format_optional_time(edited_at)
+    shape["deleted"] = deleted_at is not None
+    return shape
 
 
 # One statement for any number of messages: a list in the text would be compiled and planned anew for each length.
