@@ -50,7 +50,7 @@ def main() -> None:
             ensure_python_packages("dev" if arguments.dev else "runtime"),
             ensure_project(),
             ensure_node(),
-            ensure_client_packages(),
+            ensure_node_packages(WEB, "Installing the browser client's packages"),
             ensure_client(),
             arguments.bench and ensure_bench(),
         ]
@@ -200,7 +200,8 @@ def ensure_bench() -> bool:
     """The benchmark's servers, its load generator, and what draws its pictures."""
     ensure_packages(BENCH)
     run_quietly(["make", "--directory", LOAD])
-    return any([ensure_bench_packages(), ensure_peers()])
+    peers = "Installing the benchmark's servers on Node"
+    return any([ensure_bench_packages(), ensure_node_packages(PEERS, peers, "--omit=dev")])
 
 
 def ensure_bench_packages() -> bool:
@@ -213,14 +214,16 @@ def ensure_bench_packages() -> bool:
     return True
 
 
-def ensure_peers() -> bool:
-    """Installs the benchmark's servers on Node, as their package-lock.json has them."""
-    stamp = PEERS / "node_modules" / ".hubbub"
-    made_from = digest(PEERS / "package-lock.json", node_version(find_tool("node") or ""))
+def ensure_node_packages(folder: Path, sentence: str, *words: str) -> bool:
+    """Installs what a folder's package-lock.json has, with `words` added to npm's own."""
+    stamp = folder / "node_modules" / ".hubbub"
+    files = [folder / "package.json", folder / "package-lock.json"]
+    made_from = digest(*files, node_version(find_tool("node") or ""))
     if is_current(stamp, made_from):
         return False
-    with step("Installing the benchmark's servers on Node", stamp, made_from):
-        run_quietly([*NPM_CI, "--omit=dev"], cwd=PEERS)
+    with step(sentence, stamp, made_from):
+        # Scripts of packages do not run: none of ours needs one, and they could do anything.
+        run_quietly([*NPM_CI, *words], cwd=folder)
     return True
 
 
@@ -253,19 +256,6 @@ def ensure_node() -> bool:
             return False
     with step("Installing Node", stamp, made_from):
         install_pinned(REQUIREMENTS / "node.txt")
-    return True
-
-
-def ensure_client_packages() -> bool:
-    """Installs what the browser client is built from, as web/package-lock.json has it."""
-    stamp = WEB / "node_modules" / ".hubbub"
-    files = [WEB / "package.json", WEB / "package-lock.json"]
-    made_from = digest(*files, node_version(find_tool("node") or ""))
-    if is_current(stamp, made_from):
-        return False
-    with step("Installing the browser client's packages", stamp, made_from):
-        # Scripts of packages do not run: none of ours needs one, and they could do anything.
-        run_quietly(NPM_CI, cwd=WEB)
     return True
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.servers import PostgreSQL, Redis, running_postgresql, running_redis
+from tests.support.server import ServerProcess
 
 DATABASES = ("sqlite", "postgresql")
 MIGRATED = "hubbub_migrated"
@@ -104,3 +105,12 @@ def migrate(url: str, data_dir: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A real Hubbub on SQLite that has just started, with nobody in it."""
+    process = ServerProcess(tmp_path / "data")
+    process.start()
+    yield process
+    process.close()

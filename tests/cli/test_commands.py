@@ -5,7 +5,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -27,14 +26,6 @@ def hubbub(*arguments: str, data_dir: Path, **environment: str) -> subprocess.Co
         text=True,
         timeout=120,
     )
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path / "data")
-    process.start()
-    yield process
-    process.close()
 
 
 def test_data_is_private(server: ServerProcess) -> None:

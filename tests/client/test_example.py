@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ pytestmark = pytest.mark.anyio
 
 BOT = Path(__file__).parents[2] / "examples" / "echo_bot.py"
 PASSWORD = "a long enough passphrase"
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path / "data")
-    process.start()
-    yield process
-    process.close()
 
 
 async def test_the_bot_answers_and_survives_a_restart(server: ServerProcess) -> None:
