@@ -49,11 +49,10 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     results = run_transport(rounds, seconds, say, quick=options.quick, only=options.only)
     if not options.only or "product" in options.only:
         results += run_product(rounds, seconds, say)
-    words = ["make bench-quick" if options.quick else "make bench"]
     return {
         "machine": machine_name(),
         "when": time.strftime("%Y-%m-%d", time.gmtime()),
-        "command": " ".join(words),
+        "command": "make bench-quick" if options.quick else "make bench",
         "results": results,
     }
 

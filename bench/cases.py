@@ -244,3 +244,5 @@ PRODUCT_CASES = tuple(
         ),
     )
 )
+
+ALL_CASES = (*CASES, *PRODUCT_CASES)

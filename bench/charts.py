@@ -7,7 +7,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.cases import CASES, GATEWAY, PRODUCT, PRODUCT_CASES, WRITER, Case, Metric
+from bench.cases import ALL_CASES, GATEWAY, PRODUCT, WRITER, Case, Metric
 from bench.report import Measured
 
 matplotlib.use("svg")
@@ -92,7 +92,7 @@ def bars_of(found: Measured, panel: Panel) -> list[tuple[str, float]]:
 
 
 def case_of(name: str) -> Case:
-    return next(case for case in (*CASES, *PRODUCT_CASES) if case.name == name)
+    return next(case for case in ALL_CASES if case.name == name)
 
 
 def metric_of(case: str, key: str) -> Metric:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from bench.cases import CASES, GATEWAY, NATS, NODE, PRODUCT, PRODUCT_CASES, STACK, WRITER, Case
+from bench.cases import ALL_CASES, GATEWAY, NATS, NODE, PRODUCT, STACK, WRITER, Case
 from bench.transport import BUSY
 
 Result = dict[str, Any]
-ALL_CASES = (*CASES, *PRODUCT_CASES)
 
 
 @dataclass(frozen=True)
@@ -89,9 +88,6 @@ def budgets(found: Measured) -> list[Budget]:
         ratio = found.ratio(case, cpu, GATEWAY, NODE)
         return 1 / ratio if ratio else None
 
-    def times(title: str, wanted: str, value: float | None, bound: float, more: bool) -> Budget:
-        return Budget(title, wanted, value, bound, more)
-
     lines = [
         Budget(
             "saturated: deliveries / CPU-second",
@@ -101,14 +97,14 @@ def budgets(found: Measured) -> list[Budget]:
             True,
             0,
         ),
-        times(
+        Budget(
             "saturated: over Socket.IO on Node",
             "≥ 20×",
             found.ratio("saturated", cpu, GATEWAY, NODE),
             20,
             True,
         ),
-        times(
+        Budget(
             "saturated: over NATS",
             "≥ 1×",
             found.ratio("saturated", cpu, GATEWAY, NATS),
@@ -129,10 +125,10 @@ def budgets(found: Measured) -> list[Budget]:
                 True,
                 0,
             ),
-            times(
+            Budget(
                 f"{short}: CPU of a delivery over Node's", f"≤ {share}×", cost(case), share, False
             ),
-            times(
+            Budget(
                 f"{short}: deliveries / CPU-second over the C writer's",
                 "≥ 0.7×",
                 found.ratio(case, cpu, GATEWAY, WRITER),
@@ -141,7 +137,7 @@ def budgets(found: Measured) -> list[Budget]:
             ),
         ]
     lines += [
-        times(
+        Budget(
             f"{title}: p99 over Node's",
             "≤ 1×",
             found.ratio(case, "p99_ms", GATEWAY, NODE),
@@ -158,7 +154,7 @@ def budgets(found: Measured) -> list[Budget]:
         )
     ]
     lines += [
-        times(
+        Budget(
             f"{title}: memory of an idle socket over Node's",
             "≤ 0.25×",
             found.ratio(case, "bytes_per_socket", GATEWAY, NODE),
@@ -168,7 +164,7 @@ def budgets(found: Measured) -> list[Budget]:
         for case, title in (("idle-5000", "5,000 sockets"), ("idle-20000", "20,000 sockets"))
     ]
     lines += [
-        times(
+        Budget(
             "10 stuck readers: p99 of the others over that without",
             "≤ 1.2×",
             moved(found),
@@ -187,7 +183,7 @@ def budgets(found: Measured) -> list[Budget]:
     posts, followed = "durable posts, own rooms", "durable posts, 50 followers"
     for case, short in ((posts, "posts, own rooms"), (followed, "posts, 50 followers")):
         lines.append(
-            times(
+            Budget(
                 f"{short}: acknowledged / s over Express + pg + Socket.IO",
                 "≥ 1×",
                 found.ratio(case, "acks_per_second", PRODUCT, STACK),
@@ -205,7 +201,7 @@ def budgets(found: Measured) -> list[Budget]:
             0,
         ),
         Budget("posts: p99, ms", "≤ 20", found.middle(posts, PRODUCT, "p99_ms"), 20, False, 1),
-        times(
+        Budget(
             "HTTP read: requests / s over Express 5",
             "≥ 2×",
             found.ratio("read 50 messages", "requests_per_second", PRODUCT, STACK),
