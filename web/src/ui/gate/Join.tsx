@@ -41,7 +41,7 @@ export default function Join({ code }: { code?: string }) {
         </>
       }
     >
-      <form key={invitation?.code} className="grid gap-4" onSubmit={form.onSubmit}>
+      <form className="grid gap-4" onSubmit={form.onSubmit}>
         <Field
           label="Your name"
           name="name"
