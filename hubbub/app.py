@@ -65,7 +65,7 @@ class Application:
         self.kernel = Kernel(settings, load_secrets(settings), clock=clock)
         self.gateway = Gateway(
             allowed_origins=settings.allowed_origins,
-            max_sockets=settings.max_sockets if settings.role in ("all", "realtime") else 0,
+            max_sockets=settings.max_sockets if settings.does("realtime") else 0,
             max_sockets_per_address=settings.max_sockets_per_address if limited else 0,
             max_connects_per_address=settings.connects_per_address if limited else 0,
             max_events=EVENTS_PER_SECOND if limited else 0,
@@ -145,8 +145,8 @@ class Application:
             return
         if scope["type"] != "http" or path.startswith(OPERATIONS):
             await self.api(scope, receive, send)
-        elif self.settings.role not in ("all", "api"):
-            problem = NotFound(f"This process serves no API: its role is {self.settings.role}.")
+        elif not self.settings.does("api"):
+            problem = NotFound(f"This process serves no API: its role is {self.settings.roles}.")
             await problem_response(problem, scope["state"]["request_id"])(scope, receive, send)
         else:
             await (self._short if path.startswith("/api/") else self.client)(scope, receive, send)
@@ -168,7 +168,7 @@ class Application:
         self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
         self.periodic.start("statistics", 1.0, self._sample)
         self.periodic.start("stats event", STATS_SECONDS, self._emit_stats)
-        if self.settings.role in ("all", "jobs"):
+        if self.settings.does("jobs"):
             self.periodic.start("trim", TRIM_SECONDS, self.kernel.trim)
             start_people_jobs(self.kernel, self.periodic)
             start_chat_jobs(self.kernel, self.periodic)

@@ -20,6 +20,8 @@ WELL_KNOWN_SECRETS = frozenset(
 SHORTEST_SECRET = 32
 
 Words = Annotated[tuple[str, ...], NoDecode]
+Role = Literal["all", "api", "realtime", "jobs"]
+Roles = Annotated[tuple[Role, ...], NoDecode]
 
 
 class SettingsError(Exception):
@@ -43,7 +45,19 @@ class Settings(BaseSettings):
         "", description="postgresql://… or sqlite:///…; empty: SQLite in DATA_DIR"
     )
     database_pool: int = Field(8, ge=2, le=100, description="Database connections for reading")
-    redis_url: str = Field("", description="Reserved for many processes; not used by one process")
+    database_replica_url: str = Field(
+        "", description="A PostgreSQL that follows the first one; serves history and search"
+    )
+    redis_url: str = Field(
+        "",
+        description="redis://…, rediss://…, redis+sentinel://… or redis+cluster://…; joins processes",
+    )
+    jobs_url: str = Field(
+        "", description="amqp://…, nats://… or redis://…; wakes job workers; empty: they look"
+    )
+    relay_url: str = Field(
+        "", description="amqp://…, nats://… or kafka://…; every entry of the log is published there"
+    )
     jwt_secret: SecretStr = Field(
         SecretStr(""),
         description="Signs access tokens; comma-separated to rotate, the first signs. "
@@ -55,8 +69,9 @@ class Settings(BaseSettings):
     trusted_proxies: Words = Field(
         (), description="Addresses or networks whose X-Forwarded-For is believed, comma-separated"
     )
-    role: Literal["all", "api", "realtime", "jobs"] = Field(
-        "all", description="What this process does; apart only on PostgreSQL: api, realtime or jobs"
+    role: Roles = Field(
+        ("all",),
+        description="What this process does; apart only on PostgreSQL: api, realtime, jobs, or several with commas",
     )
     data_dir: Path = Field(Path("data"), description="Database, secrets and files live here (0700)")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Log level")
@@ -95,12 +110,28 @@ class Settings(BaseSettings):
             return tuple(word.strip().rstrip("/") for word in value.split(",") if word.strip())
         return value
 
+    @field_validator("role", mode="before")
+    @classmethod
+    def split_roles(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip()) or ("all",)
+        return value
+
     @field_validator("public_url")
     @classmethod
     def check_public_url(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("http", "https"):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/")
+
+    def does(self, role: Role) -> bool:
+        """Whether this process has that role."""
+        return "all" in self.role or role in self.role
+
+    @property
+    def roles(self) -> str:
+        """The roles as they were given."""
+        return ",".join(self.role)
 
     @property
     def production(self) -> bool:

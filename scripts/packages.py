@@ -27,6 +27,9 @@ TESTS: dict[str, Callable[[], bool]] = {
     "redis-server": lambda: find_tool("redis-server") is not None,
     "haproxy": lambda: find_tool("haproxy") is not None,
     "nginx": lambda: find_tool("nginx") is not None,
+    "pgbouncer": lambda: find_tool("pgbouncer") is not None,
+    "rabbitmq-server": lambda: find_tool("rabbitmq-server") is not None,
+    "nats-server": lambda: find_tool("nats-server") is not None,
     "chromium": lambda: find_tool("chromium") is not None,
     "fonts-noto-color-emoji": has_emoji,
 }
@@ -38,7 +41,7 @@ BENCH: dict[str, Callable[[], bool]] = {
     "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
     "postgresql": TESTS["postgresql"],
     "redis-server": TESTS["redis-server"],
-    "nats-server": lambda: find_tool("nats-server") is not None,
+    "nats-server": TESTS["nats-server"],
     "wrk": lambda: find_tool("wrk") is not None,
 }
 

@@ -66,8 +66,8 @@ DATA_DIR = click.option(
 @DATA_DIR
 @click.option(
     "--role",
-    type=click.Choice(["all", "api", "realtime", "jobs"]),
-    help="What this process does (ROLE); apart only on PostgreSQL.",
+    metavar="ROLES",
+    help="What this process does (ROLE): all, or some of api, realtime, jobs with commas; apart only on PostgreSQL.",
 )
 def serve(host: str | None, port: int | None, data_dir: Path | None, role: str | None) -> None:
     """Run Hubbub: API, sockets, background work and the browser client in one process."""

@@ -34,9 +34,9 @@ class Server(GracefulServer):
 
 def run_server(settings: Settings) -> None:
     """Migrates and serves until a signal ends it. Raises ServeError, SettingsError or SchemaError."""
-    if settings.role != "all" and settings.database.startswith("sqlite"):
+    if "all" not in settings.role and settings.database.startswith("sqlite"):
         raise ServeError(
-            f"--role {settings.role} needs PostgreSQL: with SQLite one process does everything."
+            f"--role {settings.roles} needs PostgreSQL: with SQLite one process does everything."
         )
     configure_logging(
         settings.log_level,
