@@ -1,8 +1,8 @@
 """Every table of Hubbub in one metadata."""
 
 from hubbub.chat import models as chat
-from hubbub.kernel import commands, log
+from hubbub.kernel import commands, log, nodes
 from hubbub.kernel.database import metadata
 from hubbub.people import models as people
 
-__all__ = ["chat", "commands", "log", "metadata", "people"]
+__all__ = ["chat", "commands", "log", "metadata", "nodes", "people"]
