@@ -4,6 +4,7 @@ from hubbub.chat import models as chat
 from hubbub.kernel import commands, log, nodes
 from hubbub.kernel.database import metadata
 from hubbub.kernel.jobs import table as jobs
+from hubbub.kernel.publisher import tables as publisher
 from hubbub.people import models as people
 
-__all__ = ["chat", "commands", "jobs", "log", "metadata", "nodes", "people"]
+__all__ = ["chat", "commands", "jobs", "log", "metadata", "nodes", "people", "publisher"]
