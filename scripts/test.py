@@ -18,6 +18,8 @@ LEAST_COVERED = 90
 LEAST_COVERED_CLIENT = 80
 """Percent of lines of the client's core; its interface is driven by the browser tests instead."""
 TAIL = 4096
+WORKERS = (os.cpu_count() or 1) + 1
+"""One more than the cores: much of a test's time is waiting for the servers it started."""
 
 
 def main() -> None:
@@ -49,9 +51,11 @@ def run_pytest(arguments: Sequence[str], coverage: bool) -> tuple[int, str]:
     """pytest's status and its own closing line; its output is shown as it comes."""
     runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
     color = ["--color=yes"] if sys.stdout.isatty() else []
+    # With -s a person watches what one test after the other prints.
+    spread = [] if "-s" in arguments else ["-n", str(WORKERS), "--dist", "loadfile"]
     if coverage:
         subprocess.run([BIN / "coverage", "erase"], cwd=ROOT, check=True)
-    status, tail = run_shown([str(BIN / "python"), *runner, *color, *arguments], ROOT)
+    status, tail = run_shown([str(BIN / "python"), *runner, *color, *spread, *arguments], ROOT)
     lines = [line for line in tail.splitlines() if line.strip()]
     return status, lines[-1] if lines else f"pytest said nothing and ended with status {status}"
 
