@@ -20,5 +20,11 @@ def format_time(milliseconds: int) -> str:
     return f"{moment.isoformat()[:19]}.{milliseconds % 1000:03d}Z"
 
 
+def parse_time(text: str) -> int:
+    """Milliseconds since the epoch of what `format_time` wrote. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+
+
 def format_optional_time(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else format_time(milliseconds)

@@ -19,8 +19,7 @@ from hubbub.kernel.bus import Signal
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.errors import Invalid, NotFound, Problem, TooMany, Unavailable
 from hubbub.kernel.kernel import Kernel
-from hubbub.kernel.log import Entry, StreamState
-from hubbub.kernel.relay import Encoded
+from hubbub.kernel.log import Encoded, Entry, StreamState
 
 logger = logging.getLogger("hubbub.delivery")
 
@@ -208,12 +207,12 @@ class Delivery:
                     batch = await self._read_after(stream, cursor, last)
                     if connection.following.get(stream) is not False:
                         return
-                    if not batch or batch[0].entry.seq != cursor + 1:
+                    if not batch or batch[0].seq != cursor + 1:
                         self._drop(connection, stream)
                         self._emit_reset([connection], stream, last, "too_old")
                         return
                     connection.socket.emit("entries", join_entries(batch))
-                    cursor = batch[-1].entry.seq
+                    cursor = batch[-1].seq
                     async with asyncio.timeout(REPLAY_STALL_SECONDS):
                         await connection.socket.drained(below=REPLAY_BUFFER)
             if connection.following.get(stream):
@@ -230,7 +229,7 @@ class Delivery:
         if recent is not None:
             return recent[: log.PAGE]
         page = await self._kernel.read(log.read_entries, stream, cursor, last)
-        return [Encoded(entry, entry.encode()) for entry in page]
+        return [Encoded.of(entry) for entry in page]
 
     # What the relay brings.
 
@@ -238,15 +237,14 @@ class Delivery:
         """Gives the next entries to the live followers: encoded once, the same bytes to each."""
         start = 0
         for place, encoded in enumerate(batch):
-            entry = encoded.entry
-            if entry.kind in self.withdraws:
+            if encoded.kind in self.withdraws:
                 self._emit_entries(stream, batch[start : place + 1])
                 start = place + 1
-                self._withdraw(stream, self.withdraws[entry.kind](entry))
+                self._withdraw(stream, self.withdraws[encoded.kind](encoded.entry))
         self._emit_entries(stream, batch[start:])
         self._moved.add(stream)
         for encoded in batch:
-            for react in self.on_entry.get(encoded.entry.kind, ()):
+            for react in self.on_entry.get(encoded.kind, ()):
                 react(encoded.entry)
 
     def _emit_entries(self, stream: str, batch: list[Encoded]) -> None:

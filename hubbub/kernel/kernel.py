@@ -18,8 +18,8 @@ from hubbub.kernel.committer import Committer, audit_row
 from hubbub.kernel.database import Database
 from hubbub.kernel.errors import Invalid
 from hubbub.kernel.limits import Limits, limit_table
-from hubbub.kernel.log import Entry
-from hubbub.kernel.relay import Encoded, Relay
+from hubbub.kernel.log import Encoded, Entry
+from hubbub.kernel.relay import Relay
 from hubbub.kernel.seal import Seal
 from hubbub.settings import Settings
 
@@ -76,7 +76,7 @@ class Kernel:
     def _publish(self, entries: list[Entry]) -> None:
         for entry in entries:
             self.appended[entry.kind] = self.appended.get(entry.kind, 0) + 1
-        self.bus.publish(entries)
+        self.bus.publish([Encoded.of(entry) for entry in entries])
 
     def _deliver(self, stream: str, entries: list[Encoded]) -> None:
         self.on_deliver(stream, entries)

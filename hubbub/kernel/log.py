@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from hubbub.kernel.bulk import Insert, Statement, look_up
-from hubbub.kernel.clock import format_time
+from hubbub.kernel.clock import format_time, parse_time
 from hubbub.kernel.database import Id, metadata
 
 PAGE = 200
@@ -108,6 +108,63 @@ class Entry(NamedTuple):
             document["key"] = self.key
         document["data"] = orjson.Fragment(self.data)
         return orjson.dumps(document)
+
+
+class Encoded:
+    """An entry as its followers receive it, encoded at most once wherever it goes.
+
+    What another node sent has only the bytes; `entry` decodes them, for the few kinds that somebody here acts on.
+    """
+
+    __slots__ = ("_entry", "_json", "kind", "seq", "stream")
+
+    def __init__(
+        self,
+        stream: str,
+        seq: int,
+        kind: str,
+        json: bytes | None = None,
+        entry: Entry | None = None,
+    ) -> None:
+        self.stream = stream
+        self.seq = seq
+        self.kind = kind
+        self._json = json
+        self._entry = entry
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Encoded":
+        return cls(entry.stream, entry.seq, entry.kind, None, entry)
+
+    @property
+    def json(self) -> bytes:
+        if self._json is None:
+            self._json = self.entry.encode()
+        return self._json
+
+    @property
+    def entry(self) -> Entry:
+        """Raises ValueError when the bytes are no entry."""
+        if self._entry is None:
+            self._entry = decode_entry(self._json or b"")
+        return self._entry
+
+
+def decode_entry(json: bytes) -> Entry:
+    """The entry that `Entry.encode` made these bytes of. Raises ValueError."""
+    document = orjson.loads(json)
+    try:
+        return Entry(
+            document["stream"],
+            document["seq"],
+            document["kind"],
+            document["actor"],
+            parse_time(document["at"]),
+            document.get("key"),
+            orjson.dumps(document["data"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"this is no entry: {error!r}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,20 +253,34 @@ def read_entries(
 
 
 STATES = select(streams.c.id, streams.c.kind, streams.c.head, streams.c.floor)
-STATES_OF = STATES.where(streams.c.id.in_(bindparam("ids", expanding=True)))
-CHANGED = STATES.where(streams.c.changed_at >= bindparam("since"))
+STATES_OF = Statement(
+    "SELECT id, kind, head, floor FROM streams WHERE id IN (SELECT given.stream FROM {given})",
+    "stream",
+)
+CHANGED = select(streams.c.id, streams.c.head).where(streams.c.changed_at >= bindparam("since"))
+AHEAD = Statement(
+    "SELECT streams.id, streams.head FROM {given} CROSS JOIN streams "
+    "WHERE streams.id = given.stream AND streams.head > given.last",
+    "stream",
+    "#last",
+)
 
 
 def read_states(connection: Connection, ids: Iterable[str]) -> dict[str, StreamState]:
     """The state of those of the streams that exist."""
-    rows = connection.execute(STATES_OF, {"ids": list(ids)})
-    return {row.id: StreamState(row.id, row.kind, row.head, row.floor) for row in rows}
+    given = [(stream,) for stream in ids]
+    rows = look_up(connection, [(STATES_OF, given)])[0] if given else ()
+    return {row[0]: StreamState(*row) for row in rows}
 
 
-def read_changed(connection: Connection, since: int) -> list[StreamState]:
-    """Streams whose last entry was written at `since` (milliseconds) or later."""
-    rows = connection.execute(CHANGED, {"since": since})
-    return [StreamState(row.id, row.kind, row.head, row.floor) for row in rows]
+def read_changed(connection: Connection, since: int) -> list[tuple[str, int]]:
+    """Streams whose last entry was written at `since` (milliseconds) or later, and their heads."""
+    return [(row[0], row[1]) for row in connection.execute(CHANGED, {"since": since})]
+
+
+def read_ahead(connection: Connection, known: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Those of the streams whose head is beyond the `seq` given with it, and their heads."""
+    return list(look_up(connection, [(AHEAD, known)])[0]) if known else []
 
 
 def scrub_entry(connection: Connection, stream: str, seq: int, data: bytes) -> None:

@@ -1,22 +1,24 @@
 """The relay: from the bus to this node's followers, every entry once and in order (docs/delivery.md).
 
-For each stream somebody here follows it knows the last `seq` delivered. The next in line is delivered; a hole is
-read from the log first; an old one is dropped. A sweep, one query for all streams, finds what a lost hint hid.
+For each stream somebody here follows it knows the last `seq` delivered. The next in line is delivered; what comes
+after a hole is held for a moment, because two nodes that post to one stream overtake each other, and then the hole is
+read from the log; an old one is dropped. A sweep, one or two queries for all streams, finds what a lost hint hid.
 """
 
 import asyncio
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from hubbub.kernel import log
 from hubbub.kernel.bus import Bus, Signal
 from hubbub.kernel.clock import Clock
 from hubbub.kernel.database import Database
 from hubbub.kernel.errors import NotFound, Problem, Unavailable
-from hubbub.kernel.log import Entry
+from hubbub.kernel.joined import Joined
+from hubbub.kernel.log import Encoded
 
 logger = logging.getLogger("hubbub.relay")
 
@@ -24,16 +26,16 @@ RING_ENTRIES = 512
 RING_BYTES = 512_000
 IDLE_STREAMS = 1_000
 SWEEP_SECONDS = 1.0
-# A transaction may commit this long after it took its time; the sweep looks back over it.
+# A transaction may commit this long after it took its time, and clocks of nodes may differ so much; the sweep looks
+# back over it.
 SWEEP_MARGIN_MS = 30_000
+# Every so many sweeps the heads themselves are compared: the clocks of two nodes may be further apart than that.
+COMPARING_SWEEPS = 15
+ASKED_AT_ONCE = 1_000
+"""Streams whose head one sweep asks for by name; more than these are found by the time they changed."""
+HOLE_SECONDS = 0.03
+"""How long a hole may be the mere overtaking of two nodes' hints."""
 REPAIRS_AT_ONCE = 8
-
-
-class Encoded(NamedTuple):
-    """An entry and the bytes its followers receive."""
-
-    entry: Entry
-    json: bytes
 
 
 @dataclass(slots=True)
@@ -44,6 +46,8 @@ class Followed:
     known: int
     users: int = 0
     repairing: bool = False
+    # Came before its turn, by seq.
+    waiting: dict[int, Encoded] = field(default_factory=dict)
     ring: deque[Encoded] = field(default_factory=deque)
     ring_bytes: int = 0
 
@@ -52,6 +56,15 @@ class Followed:
         self.ring_bytes += len(encoded.json)
         while len(self.ring) > RING_ENTRIES or self.ring_bytes > RING_BYTES:
             self.ring_bytes -= len(self.ring.popleft().json)
+
+    def remember_before(self, encoded: Encoded) -> bool:
+        """Puts an older entry in front; whether there was room."""
+        size = self.ring_bytes + len(encoded.json)
+        if len(self.ring) >= RING_ENTRIES or size > RING_BYTES:
+            return False
+        self.ring.appendleft(encoded)
+        self.ring_bytes = size
+        return True
 
 
 class Relay:
@@ -83,12 +96,18 @@ class Relay:
         self._repairs = asyncio.Semaphore(REPAIRS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept_at = clock()
+        self._round: list[str] = []
+        self._gap = asyncio.Event()
         self.repaired = 0
         bus.attach(self)
 
     @property
     def followed(self) -> int:
         return len(self._followed)
+
+    def follows(self, stream: str) -> bool:
+        """Whether the stream is followed here already, so that opening it waits for nothing."""
+        return stream in self._followed
 
     async def open(self, stream: str) -> int:
         """Starts following a stream (or counts one more user of it); answers the last delivered `seq`.
@@ -111,10 +130,10 @@ class Relay:
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._opening[stream] = future
         self._early[stream] = 0
-        self._bus.subscribe(stream)
         try:
-            states = await self._database.read(log.read_states, [stream])
-            if stream not in states:
+            await self._bus.subscribe(stream)
+            state = await self._states.ask(stream)
+            if state is None:
                 raise NotFound("There is no such stream.")
         except BaseException as error:
             self._bus.unsubscribe(stream)
@@ -125,7 +144,7 @@ class Relay:
             )
             raise
         else:
-            head = states[stream].head
+            head = state.head
             followed = Followed(head, max(head, self._early[stream]))
             self._followed[stream] = followed
             future.set_result(followed)
@@ -133,6 +152,9 @@ class Relay:
                 self._start_repair(stream, followed)
         finally:
             del self._opening[stream], self._early[stream]
+
+    async def _read_states(self, streams: list[str]) -> dict[str, StreamState]:
+        return await self._database.ask(log.read_states, streams)
 
     def close(self, stream: str) -> None:
         """One user less. A stream without users is kept a while: its ring serves those who come back."""
@@ -158,69 +180,105 @@ class Relay:
         followed = self._followed[stream]
         if after >= followed.last:
             return []
-        if not followed.ring or followed.ring[0].entry.seq > after + 1:
+        if not followed.ring or followed.ring[0].seq > after + 1:
             return None
-        skip = after + 1 - followed.ring[0].entry.seq
-        return [encoded for place, encoded in enumerate(followed.ring) if place >= skip]
+        skip = after + 1 - followed.ring[0].seq
+        return list(islice(followed.ring, skip, None))
 
-    def receive_entries(self, stream: str, entries: Sequence[Entry]) -> None:
-        """Takes a hint from the bus, whatever its order (Receiver)."""
+    def recall(self, stream: str, page: Sequence[Encoded]) -> None:
+        """Puts entries read from the log before those in memory, where they join them and there is room."""
+        followed = self._followed.get(stream)
+        if followed is None:
+            return
+        oldest = followed.ring[0].entry.seq if followed.ring else followed.last + 1
+        for encoded in reversed(page):
+            if encoded.entry.seq >= oldest:
+                continue
+            if encoded.entry.seq < oldest - 1 or not followed.remember_before(encoded):
+                return
+            oldest -= 1
+
+    def expect(self, stream: str, head: int) -> None:
+        """Takes a head somebody has read: what this node has not heard of is read from the log."""
+        followed = self._followed.get(stream)
+        if followed is None or head <= followed.last:
+            return
+        followed.known = max(followed.known, head)
+        if not followed.repairing:
+            self._start_repair(stream, followed)
+
+    def receive_entries(self, stream: str, entries: Sequence[Encoded]) -> None:
+        """Takes hints from the bus, whatever their order (Receiver)."""
+        highest = max([encoded.seq for encoded in entries])
         followed = self._followed.get(stream)
         if followed is None:
             if stream in self._early:
-                self._early[stream] = max(self._early[stream], entries[-1].seq)
-            return
-        followed.known = max(followed.known, entries[-1].seq)
-        if followed.repairing:
+                self._early[stream] = max(self._early[stream], highest)
             return
         ready = []
         last = followed.last
-        for entry in entries:
-            if entry.seq == last + 1:
-                ready.append(entry)
+        for encoded in entries:
+            if encoded.seq == last + 1:
+                ready.append(encoded)
                 last += 1
-            elif entry.seq > last + 1:
-                followed.known = max(followed.known, entry.seq)
+            elif encoded.seq > last + 1 and len(followed.waiting) < RING_ENTRIES:
+                followed.waiting[encoded.seq] = encoded
+        followed.known = max(followed.known, highest)
         if ready:
             self._advance(stream, followed, ready)
-        if followed.known > followed.last:
-            self._start_repair(stream, followed)
+        if followed.known > followed.last and not followed.repairing:
+            self._start_repair(stream, followed, HOLE_SECONDS)
 
     def receive_signal(self, signal: Signal) -> None:
         """Passes a signal of a followed stream on (Receiver)."""
         if signal.stream in self._followed:
             self._pass_signal(signal)
 
-    def _advance(self, stream: str, followed: Followed, entries: Sequence[Entry]) -> None:
-        batch = [Encoded(entry, entry.encode()) for entry in entries]
+    def receive_gap(self) -> None:
+        """Sweeps at once (Receiver)."""
+        self._gap.set()
+
+    def _advance(self, stream: str, followed: Followed, batch: list[Encoded]) -> None:
+        """Delivers the next in line, and what waited behind them."""
+        last = batch[-1].seq
+        if followed.waiting:
+            while (following := followed.waiting.pop(last + 1, None)) is not None:
+                batch.append(following)
+                last += 1
+            for seq in [seq for seq in followed.waiting if seq <= last]:
+                del followed.waiting[seq]
         for encoded in batch:
             followed.remember(encoded)
-        followed.last = entries[-1].seq
-        followed.known = max(followed.known, followed.last)
+        followed.last = last
+        followed.known = max(followed.known, last)
         self._deliver(stream, batch)
 
-    def _start_repair(self, stream: str, followed: Followed) -> None:
+    def _start_repair(self, stream: str, followed: Followed, wait: float = 0.0) -> None:
         followed.repairing = True
-        task = asyncio.create_task(self._repair(stream, followed), name=f"repair {stream}")
+        task = asyncio.create_task(self._repair(stream, followed, wait), name=f"repair {stream}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _repair(self, stream: str, followed: Followed) -> None:
+    async def _repair(self, stream: str, followed: Followed, wait: float) -> None:
         """Reads the missing entries from the log until nothing known of is missing."""
         try:
+            await asyncio.sleep(wait)
+            if followed.last >= followed.known:
+                return
             async with self._repairs:
                 while followed.last < followed.known:
-                    page = await self._database.read(
-                        log.read_entries, stream, followed.last, followed.known
-                    )
+                    after = followed.last
+                    until = min(followed.waiting) - 1 if followed.waiting else followed.known
+                    page = await self._database.read(log.read_entries, stream, after, until)
                     if self._followed.get(stream) is not followed:
                         return
-                    if not page or page[0].seq != followed.last + 1:
-                        if not await self._skip_trimmed(stream, followed):
-                            return
-                        continue
-                    self.repaired += len(page)
-                    self._advance(stream, followed, page)
+                    # The hints may have come after all, meanwhile.
+                    missing = [Encoded.of(entry) for entry in page if entry.seq > followed.last]
+                    if missing and missing[0].seq == followed.last + 1:
+                        self.repaired += len(missing)
+                        self._advance(stream, followed, missing)
+                    elif followed.last == after and not await self._skip_trimmed(stream, followed):
+                        return
         except Unavailable as error:
             # The sweep finds the hole again when the database is back.
             logger.warning("a hole in %s waits for the database: %s", stream, error)
@@ -234,32 +292,43 @@ class Relay:
         if state is None or state.floor <= followed.last:
             logger.error("%s: entries after %d are not in the log", stream, followed.last)
             followed.known = followed.last
+            followed.waiting.clear()
             return False
         followed.last = state.head
         followed.known = max(followed.known, state.head)
+        followed.waiting.clear()
         followed.ring.clear()
         followed.ring_bytes = 0
         self._reset(stream, state.head)
         return True
 
     async def sweep(self) -> None:
-        """Looks once for entries whose hint was lost, in all followed streams with one query."""
+        """Looks once for entries whose hint was lost. Raises Unavailable.
+
+        A node with few streams asks for their heads: its cost is its own, whatever happens elsewhere. One with many
+        asks what changed lately, and in turn for some of its streams by name, whatever the nodes' clocks say.
+        """
         started = self._clock()
         if self._followed:
-            changed = await self._database.read(log.read_changed, self._swept_at - SWEEP_MARGIN_MS)
+            self._sweeps += 1
+            if self._sweeps % COMPARING_SWEEPS == 0:
+                found = await self._database.ask(log.read_states, list(self._followed))
+                changed = list(found.values())
+            else:
+                changed = await self._database.read(
+                    log.read_changed, self._swept_at - SWEEP_MARGIN_MS
+                )
             for state in changed:
-                followed = self._followed.get(state.id)
-                if followed is None or state.head <= followed.last:
-                    continue
-                followed.known = max(followed.known, state.head)
-                if not followed.repairing:
-                    self._start_repair(state.id, followed)
+                self.expect(state.id, state.head)
         self._swept_at = started
 
     async def run(self) -> None:
-        """Sweeps once a second until cancelled."""
+        """Sweeps once a second, and when the bus was deaf, until cancelled."""
         while True:
-            await asyncio.sleep(SWEEP_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SWEEP_SECONDS):
+                    await self._gap.wait()
+            self._gap.clear()
             try:
                 await self.sweep()
             except Unavailable as error:

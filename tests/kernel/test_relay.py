@@ -9,8 +9,8 @@ import pytest
 from hubbub.kernel.bus import LocalBus
 from hubbub.kernel.errors import NotFound
 from hubbub.kernel.kernel import DAY_MS, Kernel
-from hubbub.kernel.log import Entry
-from hubbub.kernel.relay import RING_ENTRIES, Encoded, Relay
+from hubbub.kernel.log import Encoded
+from hubbub.kernel.relay import RING_ENTRIES, Relay
 
 from .conftest import ANN, FakeClock, write_note
 
@@ -23,9 +23,9 @@ class RoughBus(LocalBus):
     def __init__(self, chance: random.Random) -> None:
         super().__init__()
         self._chance = chance
-        self._held: list[Entry] = []
+        self._held: list[Encoded] = []
 
-    def publish(self, entries: Sequence[Entry]) -> None:
+    def publish(self, entries: Sequence[Encoded]) -> None:
         self._held += [entry for entry in entries if self._chance.random() > 0.3]
         self._held += [entry for entry in entries if self._chance.random() < 0.1]
         if self._chance.random() < 0.5:
@@ -84,8 +84,8 @@ async def test_rough_bus(kernel: Kernel, new_stream: Callable[[], str], seed: in
 
         head = log.read_states(connection, [stream])[stream].head
     await settle(relay, stream, head)
-    assert [encoded.entry.seq for encoded in delivered] == list(range(2, head + 1))
-    assert {encoded.entry.stream for encoded in delivered} == {stream}
+    assert [encoded.seq for encoded in delivered] == list(range(2, head + 1))
+    assert {encoded.stream for encoded in delivered} == {stream}
     assert resets == []
     assert relay.repaired > 0, "the bus was not rough at all"
 
@@ -102,7 +102,7 @@ async def test_nothing_falls_between_subscribing_and_reading_the_head(
     opened = await relay.open(stream)
     await asyncio.gather(*writes)
     await settle(relay, stream, 50)
-    assert [encoded.entry.seq for encoded in delivered] == list(range(opened + 1, 51))
+    assert [encoded.seq for encoded in delivered] == list(range(opened + 1, 51))
 
 
 async def test_unknown_stream(kernel: Kernel) -> None:
@@ -130,7 +130,7 @@ async def test_ring_is_bounded_and_reaches_back(
     assert relay.recent(stream, 0) is None
     recent = relay.recent(stream, total - 5)
     assert recent is not None
-    assert [encoded.entry.seq for encoded in recent] == list(range(total - 4, total + 1))
+    assert [encoded.seq for encoded in recent] == list(range(total - 4, total + 1))
     assert relay.recent(stream, total) == []
     oldest = relay.recent(stream, total - RING_ENTRIES)
     assert oldest is not None
@@ -141,7 +141,7 @@ async def test_what_was_trimmed_before_it_arrived_resets(
     kernel: Kernel, new_stream: Callable[[], str], clock: FakeClock
 ) -> None:
     class DeafBus(LocalBus):
-        def publish(self, entries: Sequence[Entry]) -> None:
+        def publish(self, entries: Sequence[Encoded]) -> None:
             pass
 
     kernel.bus = DeafBus()
