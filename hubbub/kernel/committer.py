@@ -52,8 +52,9 @@ class Committer:
     Up to `lanes` batches are under way at once. Two of them never write to the same stream, so each stream has its
     commands in their order; a command that does not say which stream it writes to is in a batch that runs alone.
 
-    `publish` is called on the loop after each commit with its entries. `seal` and `unseal` encrypt answers with
-    secrets. At most WAITING commands wait; a further one is refused with 503.
+    `publish` is called on the loop after each commit with its entries, `on_enqueued` in the writing thread with
+    the ids of the jobs to start. `seal` and `unseal` encrypt answers with secrets. At most WAITING commands wait;
+    a further one is refused with 503.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Committer:
         self._scheduled = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self.on_enqueued: Callable[[list[str]], None] = lambda jobs: None
         self.batches = 0
         self.commands = 0
 
@@ -207,6 +209,8 @@ class Committer:
                 tx.flush(commit=True)
             except (IntegrityError, DataError) as error:
                 raise GroupError from error
+        if tx.enqueued:
+            self.on_enqueued(tx.enqueued)
         return results, tx.entries
 
 

@@ -17,6 +17,7 @@ from hubbub.kernel.commands import Command, Outcome, Request, find_reply, replie
 from hubbub.kernel.committer import Committer, audit_row
 from hubbub.kernel.database import Database
 from hubbub.kernel.errors import Invalid
+from hubbub.kernel.jobs.registry import Registry
 from hubbub.kernel.limits import Limits, limit_table
 from hubbub.kernel.log import Encoded, Entry
 from hubbub.kernel.relay import Relay
@@ -65,6 +66,7 @@ class Kernel:
         self.relay = Relay(
             self.database, self.bus, clock, self._deliver, self._reset, self._pass_signal
         )
+        self.jobs = Registry()
         self.stream_access: dict[str, StreamAccess] = {}
         self.on_deliver: Callable[[str, list[Encoded]], None] = lambda stream, entries: None
         self.on_reset: Callable[[str, int], None] = lambda stream, head: None

@@ -4,11 +4,17 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
+from pydantic import BaseModel
 from sqlalchemy import Connection, CursorResult, Executable
 
 from hubbub.kernel import log
 from hubbub.kernel.bulk import Rows, Statement, look_up, write
+from hubbub.kernel.ids import new_id
+from hubbub.kernel.jobs.registry import ATTEMPTS
+from hubbub.kernel.jobs.table import ENQUEUE
 from hubbub.kernel.log import Entry
+
+LARGEST_ARGUMENTS = 64_000
 
 
 class Transaction:
@@ -25,12 +31,14 @@ class Transaction:
 
     __slots__ = (
         "_changes",
+        "_enqueued_before",
         "_heads",
         "_moved",
         "_reserved",
         "_unlocked",
         "careful",
         "connection",
+        "enqueued",
         "entries",
         "key",
         "last_seq",
@@ -59,6 +67,9 @@ class Transaction:
         self.key: str | None = None
         self.last_seq: int | None = None
         self.subject: str | None = None
+        # Jobs to start at once after the commit, and how many there were before the running command.
+        self.enqueued: list[str] = []
+        self._enqueued_before = 0
         self._reserved: dict[str, int] = {}
         # Streams to lock before anything is read; then the heads of those that are locked.
         self._unlocked = list(lock)
@@ -80,6 +91,7 @@ class Transaction:
         self.key = None
         self.last_seq = None
         self.subject = None
+        self._enqueued_before = len(self.enqueued)
         self._reserved.clear()
 
     def end_command(self) -> None:
@@ -90,6 +102,7 @@ class Transaction:
     def undo_command(self, mark: int) -> None:
         """Forgets what a command left behind whose changes were undone in the database."""
         del self.entries[mark:]
+        del self.enqueued[self._enqueued_before :]
         self._changes.clear()
         self._moved.clear()
         self._heads.clear()
@@ -171,3 +184,26 @@ class Transaction:
                 del self._reserved[entry.stream]
         self.put(log.INSERT, log.entry_rows(batch))
         self.entries.extend(batch)
+
+    def enqueue(
+        self,
+        kind: str,
+        arguments: BaseModel | dict[str, Any] | None = None,
+        *,
+        run_at: int | None = None,
+        key: str | None = None,
+        most_attempts: int = ATTEMPTS,
+    ) -> None:
+        """Orders a job, which exists if and only if this transaction commits.
+
+        `run_at` in milliseconds since the epoch; None is at once. While a job with the same `key` waits or runs,
+        no other is made. Raises ValueError when the arguments are larger than a job may carry.
+        """
+        given = arguments.model_dump(mode="json") if isinstance(arguments, BaseModel) else arguments
+        packed = orjson.dumps(given or {}).decode()
+        if len(packed) > LARGEST_ARGUMENTS:
+            raise ValueError(f"a job of kind {kind} would carry {len(packed)} characters")
+        job = new_id()
+        self.put(ENQUEUE, [(job, kind, packed, key, run_at or 0, most_attempts)])
+        if run_at is None:
+            self.enqueued.append(job)
