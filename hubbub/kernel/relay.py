@@ -11,6 +11,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 from hubbub.kernel import log
 from hubbub.kernel.bus import Bus, Signal
@@ -18,7 +19,7 @@ from hubbub.kernel.clock import Clock
 from hubbub.kernel.database import Database
 from hubbub.kernel.errors import NotFound, Problem, Unavailable
 from hubbub.kernel.joined import Joined
-from hubbub.kernel.log import Encoded
+from hubbub.kernel.log import Encoded, StreamState
 
 logger = logging.getLogger("hubbub.relay")
 
@@ -29,8 +30,6 @@ SWEEP_SECONDS = 1.0
 # A transaction may commit this long after it took its time, and clocks of nodes may differ so much; the sweep looks
 # back over it.
 SWEEP_MARGIN_MS = 30_000
-# Every so many sweeps the heads themselves are compared: the clocks of two nodes may be further apart than that.
-COMPARING_SWEEPS = 15
 ASKED_AT_ONCE = 1_000
 """Streams whose head one sweep asks for by name; more than these are found by the time they changed."""
 HOLE_SECONDS = 0.03
@@ -95,6 +94,7 @@ class Relay:
         self._idle: OrderedDict[str, None] = OrderedDict()
         self._repairs = asyncio.Semaphore(REPAIRS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._states = Joined(self._read_states)
         self._swept_at = clock()
         self._round: list[str] = []
         self._gap = asyncio.Event()
@@ -190,11 +190,11 @@ class Relay:
         followed = self._followed.get(stream)
         if followed is None:
             return
-        oldest = followed.ring[0].entry.seq if followed.ring else followed.last + 1
+        oldest = followed.ring[0].seq if followed.ring else followed.last + 1
         for encoded in reversed(page):
-            if encoded.entry.seq >= oldest:
+            if encoded.seq >= oldest:
                 continue
-            if encoded.entry.seq < oldest - 1 or not followed.remember_before(encoded):
+            if encoded.seq < oldest - 1 or not followed.remember_before(encoded):
                 return
             oldest -= 1
 
@@ -309,17 +309,16 @@ class Relay:
         asks what changed lately, and in turn for some of its streams by name, whatever the nodes' clocks say.
         """
         started = self._clock()
-        if self._followed:
-            self._sweeps += 1
-            if self._sweeps % COMPARING_SWEEPS == 0:
-                found = await self._database.ask(log.read_states, list(self._followed))
-                changed = list(found.values())
-            else:
-                changed = await self._database.read(
-                    log.read_changed, self._swept_at - SWEEP_MARGIN_MS
-                )
-            for state in changed:
-                self.expect(state.id, state.head)
+        changed: list[tuple[str, int]] = []
+        if len(self._followed) > ASKED_AT_ONCE:
+            changed = await self._database.ask(log.read_changed, self._swept_at - SWEEP_MARGIN_MS)
+        if not self._round:
+            self._round = list(self._followed)
+        asked, self._round = self._round[:ASKED_AT_ONCE], self._round[ASKED_AT_ONCE:]
+        known = [(stream, self._followed[stream].last) for stream in asked if self.follows(stream)]
+        changed += await self._database.ask(log.read_ahead, known) if known else ()
+        for stream, head in changed:
+            self.expect(stream, head)
         self._swept_at = started
 
     async def run(self) -> None:
