@@ -1,0 +1,64 @@
+"""Whether this node still hears the bus, judged by its canary: a word it tells all nodes and hears back."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["starting", "ok", "degraded", "deaf"]
+
+MISSED_MOST = 3
+"""Canaries in a row that may be missed: at BEAT_SECONDS, deafness is known within four seconds."""
+PATIENCE = 5
+"""Beats a node waits that hears nothing since Redis was gone for everybody, while others hear again already."""
+STEADY = 3
+"""Canaries in a row after which a deaf node trusts its ears again; doubled each time it was wrong lately."""
+STEADY_MOST = 48
+FORGOTTEN_BEATS = 120
+
+
+@dataclass(slots=True)
+class Hearing:
+    """The judgement, beat for beat; it counts beats, not seconds, so a process that was stopped is not deaf.
+
+    - `deaf`: this node misses its canaries while others hear theirs.
+    - `degraded`: nobody hears, Redis is gone. Whoever is alone is never deaf.
+    """
+
+    state: State = "starting"
+    _missed: int = 0
+    _heard: int = 0
+    _others: int = 0
+    _alone: int = 0
+    _needed: int = STEADY
+    _calm: int = FORGOTTEN_BEATS
+
+    def beat(self, heard: bool, others_hear: bool) -> State:
+        """Takes in whether the last canary came back, and whether others hear; answers the state."""
+        self._missed, self._heard = (0, self._heard + 1) if heard else (self._missed + 1, 0)
+        self._others, self._alone = (self._others + 1, 0) if others_hear else (0, self._alone + 1)
+        if self.state == "deaf":
+            self._judge_deaf()
+        else:
+            self._judge()
+        return self.state
+
+    def _judge_deaf(self) -> None:
+        if self._heard >= self._needed:
+            self.state = "ok"
+            self._calm = 0
+        elif self._alone >= MISSED_MOST:
+            self.state = "degraded"
+
+    def _judge(self) -> None:
+        if self._heard:
+            self._calm += 1
+            if self._calm >= FORGOTTEN_BEATS:
+                self._needed = STEADY
+            if self.state == "starting" or self._heard > 1:
+                self.state = "ok"
+        elif self._missed >= MISSED_MOST:
+            if self._others >= (PATIENCE if self.state == "degraded" else 1):
+                self.state = "deaf"
+                if self._calm < FORGOTTEN_BEATS:
+                    self._needed = min(2 * self._needed, STEADY_MOST)
+            else:
+                self.state = "degraded"
