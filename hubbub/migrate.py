@@ -60,9 +60,8 @@ def migrate(database: Database, revision: str = "head") -> tuple[str | None, str
     from alembic import command
     from alembic.script import ScriptDirectory
 
-    with database.writing() as connection:
+    with database.writing(unbounded=True) as connection:
         if connection.dialect.name == "postgresql":
-            connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         before = current_version(connection)
         scripts = ScriptDirectory.from_config(alembic_config())

@@ -10,9 +10,10 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubbub import __version__
-from hubbub.kernel.database import Database, DatabaseUrlError
+from hubbub.kernel.database import Database
 from hubbub.kernel.errors import Problem
 from hubbub.kernel.kernel import Kernel
+from hubbub.kernel.postgresql import DatabaseUrlError
 from hubbub.migrate import SchemaError, migrate
 from hubbub.settings import (
     Settings,
@@ -36,8 +37,10 @@ class Hubbub(click.Group):
         except Problem as problem:
             complain(problem.detail)
         except SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-            complain(f"The database cannot be used: {cause}")
+            lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+            # With several hosts there is a line for each, behind the last one's own.
+            causes = [line for line in lines if line.startswith("- host")] or lines[:1]
+            complain("\n".join(["The database cannot be used: " + causes[0], *causes[1:]]))
         sys.exit(1)
 
 

@@ -48,6 +48,7 @@ def run_server(settings: Settings) -> None:
     lock = lock_database(Path(str(database.url.database))) if database.sqlite else None
     try:
         migrate(database)
+        database.check_room(settings.database_pool)
     finally:
         database.close()
     room = room_for_sockets(settings.max_sockets)

@@ -13,6 +13,8 @@ import orjson
 from sqlalchemy import BigInteger, Connection, Integer, Table
 from sqlalchemy.exc import DataError, DBAPIError
 
+from hubbub.kernel.postgresql import says_lost
+
 Rows = Sequence[Sequence[Any]]
 
 
@@ -141,7 +143,9 @@ def driver_errors(connection: Connection) -> Iterator[None]:
     try:
         yield
     except base as error:
-        lost = connection.dialect.is_disconnect(error, connection.connection, None)
+        lost = says_lost(error) or connection.dialect.is_disconnect(
+            error, connection.connection, None
+        )
         if lost:
             connection.invalidate(error)
         raise DBAPIError.instance(

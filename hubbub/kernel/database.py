@@ -5,28 +5,42 @@ therefore costs no thread hop of its own, and the same function serves a route, 
 """
 
 import asyncio
+import logging
 import os
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, String, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from hubbub.kernel.errors import Unavailable
+from hubbub.kernel.postgresql import (
+    DATABASE_ERRORS,
+    POOL_WAIT_SECONDS,
+    DatabaseUrlError,
+    Server,
+    check_room,
+    is_connection_lost,
+    parse_conninfo,
+    persist,
+    ping_when_idle,
+)
+
+logger = logging.getLogger("hubbub.database")
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 SQLITE_BUSY_SECONDS = 10
-STATEMENT_TIMEOUT_SECONDS = 15
-POOL_WAIT_SECONDS = 5
-IDLE_SECONDS = 1.0
+READ_RETRY_SECONDS = 3.0
+"""For so long a read that lost its connection is tried again."""
+WATCH_SECONDS = 1.0
 READS_WAITING = 2_000
 """Reads that may wait for a connection before further ones are refused with 503."""
 
@@ -37,6 +51,11 @@ BY_KEY = (
     "enable_mergejoin=off",
 )
 """For the writing connections: they look up by key, so a plan is made once and serves however the tables grow."""
+
+NO_TIMEOUTS = (
+    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
+    "SET LOCAL idle_in_transaction_session_timeout = 0"
+)
 
 LANES = 2
 """Transactions the committer may have under way at once: while one waits for PostgreSQL, the other is prepared.
@@ -58,26 +77,27 @@ metadata = MetaData(
 )
 
 
-class DatabaseUrlError(ValueError):
-    """The database's URL names a kind of database that is not supported."""
-
-
-def parse_url(text: str) -> URL:
-    """The URL with its driver: psycopg 3 for PostgreSQL, the standard library's for SQLite.
+def parse_url(address: str) -> URL:
+    """The URL of an SQLite file, or just the driver for PostgreSQL, whose parameters `parse_conninfo` reads.
 
     Raises DatabaseUrlError for anything else.
     """
-    url = make_url(text)
-    backend = url.get_backend_name()
-    if backend in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+psycopg")
-    if backend == "sqlite":
-        if not url.database or url.database == ":memory:":
-            raise DatabaseUrlError(
-                "DATABASE_URL must name a file: an in-memory SQLite keeps nothing."
-            )
-        return url.set(drivername="sqlite+pysqlite")
-    raise DatabaseUrlError(f"DATABASE_URL names {backend}; PostgreSQL and SQLite are supported.")
+    try:
+        backend = address.partition("://")[0].partition("+")[0]
+        if backend in ("postgresql", "postgres"):
+            return URL.create("postgresql+psycopg")
+        url = make_url(address)
+    except ArgumentError:
+        raise DatabaseUrlError(
+            "DATABASE_URL is malformed: it is postgresql://… or sqlite:///…"
+        ) from None
+    if url.get_backend_name() != "sqlite":
+        raise DatabaseUrlError(
+            f"DATABASE_URL names {url.get_backend_name()}; PostgreSQL and SQLite are supported."
+        )
+    if not url.database or url.database == ":memory:":
+        raise DatabaseUrlError("DATABASE_URL must name a file: an in-memory SQLite keeps nothing.")
+    return url.set(drivername="sqlite+pysqlite")
 
 
 class Database:
@@ -86,16 +106,20 @@ class Database:
     def __init__(self, url: str, *, readers: int = 8) -> None:
         self.url = parse_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._closed = Event()
+        self._server: Server | None = None
         if self.sqlite:
             create_private_file(Path(str(self.url.database)))
             self._reading = self._sqlite_engine("BEGIN", readers)
             self._writing = self._sqlite_engine("BEGIN IMMEDIATE", 1)
         else:
+            self._server = server = Server(*parse_conninfo(url))
             # A read that meets a connection gone stale is run again; asking first would cost a round trip.
-            self._reading = self._postgresql_engine(readers, "REPEATABLE READ")
+            self._reading = server.engine(readers, "REPEATABLE READ")
             # One more than the lanes: maintenance does not keep commands waiting.
-            self._writing = self._postgresql_engine(LANES + 1, "READ COMMITTED", *BY_KEY)
+            self._writing = server.engine(LANES + 1, "READ COMMITTED", *BY_KEY)
             ping_when_idle(self._writing)
+            Thread(target=self._watch, args=(server,), name="database watch", daemon=True).start()
         # On SQLite BEGIN and COMMIT cost no round trip.
         self._asking = (
             self._reading
@@ -135,25 +159,29 @@ class Database:
 
         return engine
 
-    def _postgresql_engine(self, size: int, isolation: str, *options: str) -> Engine:
-        return create_engine(
-            self.url,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=POOL_WAIT_SECONDS,
-            isolation_level=isolation,
-            connect_args={
-                "connect_timeout": 5,
-                "application_name": "hubbub",
-                "options": " ".join(
-                    f"-c {option}"
-                    for option in (
-                        f"statement_timeout={STATEMENT_TIMEOUT_SECONDS * 1000}",
-                        *options,
-                    )
-                ),
-            },
-        )
+    def _watch(self, server: Server) -> None:
+        while not self._closed.wait(WATCH_SECONDS):
+            if hanging := server.cut_hanging():
+                logger.warning("cut %d connections whose server does not answer", hanging)
+
+    @property
+    def losses(self) -> int:
+        """How often connections were lost so far; after each, another server may answer than before."""
+        return self._server.generation if self._server is not None else 0
+
+    def check_room(self, readers: int) -> None:
+        """Warns when PostgreSQL has no room for all connections of a process with so many for reading.
+
+        Raises DatabaseUrlError when it cannot have even those for writing and one for reading.
+        """
+        if self._server is None:
+            return
+        with self.reading() as connection:
+            # Behind a pooler, it is the pooler that keeps within the server's limit.
+            if not self._server.pooled and (
+                warning := check_room(connection, readers + LANES + 1, LANES + 2)
+            ):
+                logger.warning(warning)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -164,13 +192,24 @@ class Database:
     @contextmanager
     def asking(self) -> Iterator[Connection]:
         """A connection for one reading statement, which is a consistent snapshot by itself."""
-        with self._asking.connect() as connection:
-            yield connection
+        if self._server is not None and self._server.pooled:
+            # Its timeouts need a transaction.
+            with self.reading() as connection:
+                yield connection
+        else:
+            with self._asking.connect() as connection:
+                yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A connection inside a transaction that commits when the block ends well."""
+    def writing(self, *, unbounded: bool = False) -> Iterator[Connection]:
+        """A connection inside a transaction that commits when the block ends well.
+
+        `unbounded` lets it take as long as it takes, as a migration may.
+        """
         with self._writing.connect() as connection, connection.begin():
+            if unbounded and self._server is not None:
+                connection.exec_driver_sql(NO_TIMEOUTS)
+                self._server.let_be(connection)
             yield connection
 
     async def read(
@@ -205,25 +244,41 @@ class Database:
                 return function(connection)
 
         def work() -> T:
-            try:
-                return attempt()
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                # The database was restarted, say. The pool has let go of every connection as old as this one.
-                return attempt()
+            # The database was restarted, say, or another server is the primary now.
+            answer: T = persist(attempt, READ_RETRY_SECONDS)
+            return answer
 
+        expired = False
+
+        def give_up() -> None:
+            nonlocal expired
+            expired = submitted.cancel()
+
+        submitted = self._read_threads.submit(work)
+        timer = asyncio.get_running_loop().call_later(POOL_WAIT_SECONDS, give_up)
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._read_threads, work)
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-            raise Unavailable("The database does not answer.", retry_after=2) from error
+            return await asyncio.wrap_future(submitted)
+        except DATABASE_ERRORS as error:
+            if (problem := find_unavailable(error)) is None:
+                raise
+            raise problem from error
+        except asyncio.CancelledError:
+            if not expired:
+                raise
+            raise Unavailable("Every database connection is in use.", retry_after=1) from None
         finally:
+            timer.cancel()
             self._waiting -= 1
 
     async def run_writer(self, function: Callable[[], T]) -> T:
-        """Runs `function()` in a writing thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._write_threads, function)
+        """Runs `function()` in a writing thread. Raises Unavailable when the database does not answer."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._write_threads, function)
+        except DATABASE_ERRORS as error:
+            if (problem := find_unavailable(error)) is None:
+                raise
+            raise problem from error
 
     def start_writer(
         self, function: Callable[[], T], done: Callable[[T | Exception], None]
@@ -245,28 +300,18 @@ class Database:
         """Waits for what runs, then closes every connection."""
         self._write_threads.shutdown()
         self._read_threads.shutdown()
+        self._closed.set()
         self._reading.dispose()
         self._writing.dispose()
 
 
-def ping_when_idle(engine: Engine) -> None:
-    """Makes the pool ask whether a connection still answers when it was not used for a while.
-
-    Asking every time would cost each transaction a round trip.
-    """
-
-    @event.listens_for(engine, "checkin")
-    def used(_connection: Any, record: Any) -> None:
-        record.info["used_at"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def ping(connection: Any, record: Any, _proxy: Any) -> None:
-        if time.monotonic() - record.info.get("used_at", 0.0) < IDLE_SECONDS:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError from error
+def find_unavailable(error: Exception) -> Unavailable | None:
+    """What the caller is told of an error of the database; None when the error is ours."""
+    if is_connection_lost(error) or isinstance(
+        error, OperationalError | InterfaceError | PoolTimeoutError
+    ):
+        return Unavailable("The database does not answer.", retry_after=2)
+    return None
 
 
 def create_private_file(path: Path) -> None:
