@@ -163,6 +163,7 @@ class Application:
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
         self.loop_lag.start()
+        await self.kernel.bus.start()
         sweep = asyncio.create_task(self.kernel.relay.run(), name="sweep")
         self.periodic.start("heads", HEADS_SECONDS, self.delivery.emit_heads)
         self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
@@ -176,6 +177,7 @@ class Application:
             "Hubbub is up",
             extra={
                 "bus": self.kernel.bus.mode,
+                "bus_state": self.kernel.bus.state,
                 "database": self.kernel.database.url.get_backend_name(),
             },
         )

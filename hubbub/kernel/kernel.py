@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, delete
 
@@ -23,6 +23,9 @@ from hubbub.kernel.log import Encoded, Entry
 from hubbub.kernel.relay import Relay
 from hubbub.kernel.seal import Seal
 from hubbub.settings import Settings
+
+if TYPE_CHECKING:
+    from hubbub.kernel.redis_store import RedisStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -54,6 +57,9 @@ class Kernel:
         self.secrets = list(secrets)
         self.clock = clock
         self.database = Database(settings.database, readers=settings.database_pool)
+        self.redis: RedisStore | None = None
+        if settings.redis_url and bus is None:
+            self.redis, bus = open_redis(settings.redis_url)
         self.bus: Bus = bus or LocalBus()
         seal = Seal(secrets)
         self._unseal = seal.unseal
@@ -163,9 +169,21 @@ class Kernel:
         return total
 
     async def close(self) -> None:
-        """Commits what is queued, then lets go of the database."""
+        """Commits what is queued and tells of it, then lets go of Redis and the database."""
         await self.committer.drain()
+        await self.bus.close()
+        if self.redis is not None:
+            await self.redis.close()
         await asyncio.to_thread(self.database.close)
+
+
+def open_redis(url: str) -> tuple["RedisStore", Bus]:
+    """The store and the bus over one Redis. Raises SettingsError. Without REDIS_URL its library is not loaded."""
+    from hubbub.kernel.redis_bus import RedisBus
+    from hubbub.kernel.redis_store import RedisStore
+
+    store = RedisStore(url)
+    return store, RedisBus(store.address)
 
 
 def settle(future: "asyncio.Future[Outcome]", result: Outcome | Exception) -> None:
