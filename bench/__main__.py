@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from bench.charts import draw_all
+from bench.nodes import run_nodes
 from bench.product import run_product
 from bench.report import Measured, budgets, page
 from bench.transport import run_transport
@@ -23,7 +24,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="the main cases once, in two minutes")
     parser.add_argument("--rounds", type=int, help="how often everything is measured (default 5)")
     parser.add_argument("--seconds", type=float, help="how long each measurement takes (default 2)")
-    parser.add_argument("--only", action="append", default=[], metavar="CASE", help="by its name")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CASE",
+        help="by its name, product or nodes; the other results are kept",
+    )
     parser.add_argument(
         "--report", action="store_true", help="only write the page and pictures anew"
     )
@@ -32,7 +39,10 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     kept = folder / "results.json"
     if not options.report:
-        kept.write_text(json.dumps(measure(options), indent=1) + "\n")
+        found = measure(options)
+        if options.only and kept.exists():
+            found = {**json.loads(kept.read_text()), "results": merged(kept, found)}
+        kept.write_text(json.dumps(found, indent=1) + "\n")
     write_report(folder, json.loads(kept.read_text()))
 
 
@@ -49,12 +59,23 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     results = run_transport(rounds, seconds, say, quick=options.quick, only=options.only)
     if not options.only or "product" in options.only:
         results += run_product(rounds, seconds, say)
+    if "nodes" in options.only or not (options.only or options.quick):
+        results += run_nodes(rounds, seconds, say)
     return {
         "machine": machine_name(),
         "when": time.strftime("%Y-%m-%d", time.gmtime()),
         "command": "make bench-quick" if options.quick else "make bench",
         "results": results,
     }
+
+
+def merged(kept: Path, found: dict[str, object]) -> list[dict[str, object]]:
+    """The results that were kept, with the cases just measured in the place of their old ones."""
+    results = found["results"]
+    assert isinstance(results, list)
+    anew = {result["case"] for result in results}
+    before = json.loads(kept.read_text())["results"]
+    return [*(result for result in before if result["case"] not in anew), *results]
 
 
 def machine_name() -> str:

@@ -245,4 +245,56 @@ PRODUCT_CASES = tuple(
     )
 )
 
-ALL_CASES = (*CASES, *PRODUCT_CASES)
+
+def of_nodes(name: str, size: int) -> str:
+    """A row's label: a server with so many nodes."""
+    return f"{name}, {size} node{'s' if size > 1 else ''}"
+
+
+def follows(name: str, rooms: int) -> str:
+    """A row's label: a server whose second node follows so many of the rooms."""
+    return f"{name}, follows {rooms} of 100"
+
+
+FIRST_CPU = Metric("first_cpu_percent", "CPU of the posting node", "%", less_is_better=True)
+SECOND_CPU = Metric(
+    "second_cpu_percent", "CPU of the other node", "%", digits=1, less_is_better=True
+)
+
+NODES_CASES = (
+    Case(
+        "nodes",
+        "Durable posts: 48 senders spread over the nodes, each in a room of their own",
+        (),
+        tuple(of_nodes(name, size) for name in (PRODUCT, STACK) for size in (1, 2, 4)),
+        (
+            ACKS,
+            P50,
+            P99,
+            Metric("server_cpu_us", "CPU of all nodes each", "µs", less_is_better=True),
+        ),
+    ),
+    Case(
+        "across",
+        "From node to node: 500 posts/s in one room on the first node, 5 follow it on the second",
+        (),
+        (PRODUCT, STACK),
+        (P50, P99, LONGEST, FIRST_CPU, SECOND_CPU),
+    ),
+    Case(
+        "across-saturated",
+        "From node to node: 48 senders post into one room on the first node as fast as they can",
+        (),
+        (PRODUCT, STACK),
+        (ACKS, P50, P99, LONGEST),
+    ),
+    Case(
+        "overlap",
+        "What a node costs: 500 posts/s in 100 rooms on the first node, the second follows some of them",
+        (),
+        tuple(follows(name, rooms) for name in (PRODUCT, STACK) for rooms in (0, 1, 10, 100)),
+        (SECOND_CPU, P50, P99),
+    ),
+)
+
+ALL_CASES = (*CASES, *PRODUCT_CASES, *NODES_CASES)

@@ -15,6 +15,7 @@ matplotlib.rcParams["svg.hashsalt"] = "hubbub"
 matplotlib.rcParams["font.family"] = "DejaVu Sans"
 
 OURS, PEER, LIMIT = "#4f46e5", "#a8b0bd", "#dfe3e8"
+OWN = (GATEWAY, PRODUCT)
 INK, FAINT = "#1f2530", "#5d6675"
 
 Panel = tuple[str, str, str]
@@ -50,6 +51,13 @@ PICTURES: dict[str, tuple[str, Sequence[Panel]]] = {
             ("durable posts, own rooms", "acks_per_second", "Posts acknowledged / s"),
             ("durable posts, 50 followers", "acks_per_second", "The same, 50 followers"),
             ("read 50 messages", "requests_per_second", "Reads of 50 messages / s"),
+        ),
+    ),
+    "nodes": (
+        "Several nodes, sharing two cores with PostgreSQL, Redis and the load",
+        (
+            ("nodes", "acks_per_second", "Posts acknowledged / s"),
+            ("overlap", "second_cpu_percent", "CPU of the second node, 500 posts/s on the first, %"),
         ),
     ),
 }
@@ -103,7 +111,7 @@ def draw_panel(ax: Axes, heading: str, bars: Sequence[tuple[str, float]], metric
     names = [name for name, _ in bars]
     values = [value * metric.scale for _, value in bars]
     colours = [
-        OURS if name in (GATEWAY, PRODUCT) else LIMIT if name == WRITER else PEER for name in names
+        OURS if name.startswith(OWN) else LIMIT if name == WRITER else PEER for name in names
     ]
     places = range(len(names))
     ax.barh(places, values, color=colours, height=0.66)

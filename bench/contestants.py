@@ -39,9 +39,17 @@ class Contestant:
 
 
 @contextmanager
-def running_hubbub(postgresql: PostgreSQL, data: Path) -> Iterator[Contestant]:
-    """Hubbub with its people, made through the API as they would be."""
-    with running_server(hubbub_product(postgresql.create("hubbub_bench"), data)) as running:
+def running_hubbub(
+    postgresql: PostgreSQL,
+    data: Path,
+    *,
+    redis: Redis | None = None,
+    count: int = PEOPLE,
+    core: int | None = 0,
+) -> Iterator[Contestant]:
+    """Hubbub with its people, made through the API as they would be; with a Redis it is a node of several."""
+    server = hubbub_product(postgresql.create("hubbub_bench"), data, redis.url if redis else "")
+    with running_server(server, core) as running:
         http = httpx2.Client(base_url=f"http://127.0.0.1:{running.port}", timeout=60)
 
         def call(method: str, path: str, token: str = "", **body: object) -> dict[str, Any]:
@@ -59,8 +67,8 @@ def running_hubbub(postgresql: PostgreSQL, data: Path) -> Iterator[Contestant]:
 
         people = [sign_up(1, workspace="Bench")]
         owner = people[0]["access_token"]
-        code = call("POST", "/invitations", owner, role="member", uses=PEOPLE)["code"]
-        people += [sign_up(number, invite=code) for number in range(2, PEOPLE + 1)]
+        code = call("POST", "/invitations", owner, role="member", uses=count)["code"]
+        people += [sign_up(number, invite=code) for number in range(2, count + 1)]
         members = [person["user"]["id"] for person in people[1:]]
 
         def new_room(token: str, name: str, members: list[str]) -> str:
@@ -106,15 +114,20 @@ def running_hubbub(postgresql: PostgreSQL, data: Path) -> Iterator[Contestant]:
 
 @contextmanager
 def running_node(
-    postgresql: PostgreSQL, redis: Redis, pool: int = NODE_POOL
+    postgresql: PostgreSQL,
+    redis: Redis,
+    *,
+    pool: int = NODE_POOL,
+    count: int = PEOPLE,
+    core: int | None = 0,
 ) -> Iterator[Contestant]:
     """The Node stack with its people, made by the server itself."""
     secret = secrets.token_hex(32)
     server = node_product(postgresql.create("node_bench"), redis.url, secret, pool)
-    with running_server(server) as running:
+    with running_server(server, core) as running:
         made = httpx2.post(
             f"http://127.0.0.1:{running.port}/bench/setup",
-            json={"people": PEOPLE, "archives": ARCHIVES, "bodies": make_bodies()},
+            json={"people": count, "archives": ARCHIVES, "bodies": make_bodies()},
             headers={"X-Bench-Secret": secret},
             timeout=60,
         )

@@ -217,6 +217,12 @@ def budgets(found: Measured) -> list[Budget]:
             0,
         ),
     ]
+    for case, short, most in (
+        ("across", "from node to node at 500 posts/s", 20),
+        ("across-saturated", "from node to node, saturated", 200),
+    ):
+        p99 = found.middle(case, PRODUCT, "p99_ms")
+        lines.append(Budget(f"{short}: p99, ms", f"≤ {most}", p99, most, False, 1))
     return lines
 
 
@@ -271,7 +277,8 @@ def page(found: Measured, machine: str, when: str, command: str, pictures: Seque
         "",
         f"{machine}. {when}, `{command}`, {found.rounds()} rounds. Each figure is the median of the rounds,",
         "the least and the most in brackets. The server has one core to itself, the load generator the other, which",
-        "it shares with PostgreSQL and Redis where those take part. Nothing is compressed. How to read and repeat it:",
+        "it shares with PostgreSQL and Redis where those take part. Where there are several nodes, all share both.",
+        "Nothing is compressed. How to read and repeat it:",
         "[docs/bench.md](../../docs/bench.md).",
         "",
         *(f"![{name.removesuffix('.svg')}]({name})\n" for name in pictures),

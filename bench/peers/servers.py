@@ -126,8 +126,8 @@ def c_writer() -> Server:
     return Server("C writer", "gcc -O2", (str(program), PORT), ready="/ready")
 
 
-def hubbub_product(database_url: str, data: Path) -> Server:
-    """Hubbub as it is served in production, with one process; `data` is its folder."""
+def hubbub_product(database_url: str, data: Path, redis_url: str = "") -> Server:
+    """One process of Hubbub as it is served in production; `data` is its folder."""
     environment = {
         **_python_path(),
         "HUBBUB_ENV": "production",
@@ -137,6 +137,7 @@ def hubbub_product(database_url: str, data: Path) -> Server:
         "PORT": PORT,
         "DATABASE_URL": database_url,
         "DATA_DIR": str(data),
+        "REDIS_URL": redis_url,
         # What the benchmark asks of one address is more than any limit should let through.
         "RATE_LIMITS": "false",
     }
