@@ -18,7 +18,7 @@ from hubbub.chat.events import register_events, register_hooks
 from hubbub.chat.jobs import start_jobs as start_chat_jobs
 from hubbub.gateway import Gateway
 from hubbub.kernel.clock import Clock, system_clock
-from hubbub.kernel.delivery import EXPIRY_SECONDS, HEADS_SECONDS, Delivery
+from hubbub.kernel.delivery import EXPIRY_SECONDS, HEADS_SECONDS, SHUTDOWN, Delivery
 from hubbub.kernel.errors import NotFound
 from hubbub.kernel.http import (
     OPERATIONS,
@@ -47,7 +47,6 @@ logger = logging.getLogger("hubbub.app")
 
 TRIM_SECONDS = 3_600.0
 STATS_SECONDS = 5.0
-GOODBYE_SECONDS = 1.0
 EVENTS_PER_SECOND = 4 * PER_SECOND
 EVENT_BURST = 4 * int(BURST)
 """Packets of one socket of any kind: above the commands' limit, which tells the person; this one is silent."""
@@ -154,9 +153,13 @@ class Application:
     async def leave(self) -> None:
         """Asks the sockets to come back elsewhere, each in its turn, then closes them."""
         logger.info("leaving")
-        self.delivery.say_goodbye("shutdown", GOODBYE_SECONDS)
-        if self.delivery.people:
-            await asyncio.sleep(GOODBYE_SECONDS)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + self.delivery.send_away(SHUTDOWN)
+        # Asking again is cheaper than an event that every socket would have to know.
+        while self.delivery.people and loop.time() < give_up:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        # Who is still here gets its last answers.
+        await self.kernel.committer.drain()
         await self.gateway.close()
 
     @asynccontextmanager

@@ -1,56 +1,46 @@
 """From the relay to the sockets: follow, resume, signals, and the end of a session or a right.
 
-A socket that follows a stream is either catching up (it gets what it missed from memory or the log) or live (it
-is in the gateway's room of that stream). The step from one to the other happens in one turn of the loop, so no
-entry falls between, and none comes twice.
+A socket that follows a stream is either catching up (catch_up.py) or live (it is in the gateway's room of that
+stream). The step from one to the other happens in one turn of the loop, so no entry falls between, and none comes
+twice.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from hubbub.gateway import Disconnected, EncodedJson, Namespace, Socket
+from hubbub.gateway import EncodedJson, Namespace, Socket
 from hubbub.kernel import log
 from hubbub.kernel.bus import Signal
 from hubbub.kernel.caller import Caller
+from hubbub.kernel.catch_up import WAITING, CatchUps
+from hubbub.kernel.connection import Connection, join_entries
 from hubbub.kernel.errors import Invalid, NotFound, Problem, TooMany, Unavailable
+from hubbub.kernel.joined import Joined
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.log import Encoded, Entry, StreamState
+from hubbub.kernel.pace import Pace
 
 logger = logging.getLogger("hubbub.delivery")
 
 FOLLOW_AT_ONCE = 1_000
 FOLLOWED_MOST = 2_000
-CATCH_UPS_AT_ONCE = 16
-CATCH_UPS_WAITING = 10_000
-REPLAY_BUFFER = 256_000
-REPLAY_STALL_SECONDS = 60.0
+FOLLOWS_WAITING = 1_500
+CHECKS = 3
+"""How often rights are looked up for one follow, while they keep changing meanwhile."""
 HEADS_SECONDS = 25.0
 EXPIRY_SECONDS = 5.0
+SHUTDOWN = "shutdown"
+FIRST_LEAVES = 0.2
+LEAVING_PER_SECOND = 1_000
+LONGEST_SPREAD = 10.0
+LEAVE_GRACE = 1.0
+"""Beyond its time, a socket that was sent away is closed after this long."""
 
-
-@dataclass(slots=True, eq=False)
-class Connection:
-    """One signed-in socket. `following` tells for each stream whether it is live."""
-
-    socket: Socket
-    caller: Caller
-    expires_at: int
-    following: dict[str, bool] = field(default_factory=dict)
-    commands: float = 0.0
-    counted_at: float = 0.0
-
-    def close(self) -> None:
-        """Closes the transport without a goodbye of Socket.IO, so that the client comes back by itself."""
-        self.socket.session.close("server closed")
-
-
-def join_entries(batch: Iterable[Encoded]) -> EncodedJson:
-    return EncodedJson(b"[" + b",".join(encoded.json for encoded in batch) + b"]")
+Asked = tuple[Caller, tuple[str, ...]]
 
 
 class Delivery:
@@ -65,12 +55,23 @@ class Delivery:
         self._namespace = namespace
         self._connections: dict[str, set[Connection]] = {}
         self._followers: dict[str, set[Connection]] = {}
-        self._admission = asyncio.Semaphore(CATCH_UPS_AT_ONCE)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._rights = Joined(self._read_rights)
+        self._checking = 0
+        self.pace = Pace()
+        self._catch_ups = CatchUps(
+            kernel.database,
+            kernel.relay,
+            self.pace,
+            self._go_live,
+            self._start_afresh,
+            # Most of the pool is for those who are not catching up.
+            readers=max(1, kernel.settings.database_pool // 4),
+        )
         self._moved: set[str] = set()
         self.on_entry: dict[str, list[Callable[[Entry], None]]] = {}
         self.withdraws: dict[str, Callable[[Entry], str | None]] = {}
-        self.draining = False
+        self.connecting = 0
+        self.away = ""
         kernel.on_deliver = self.deliver
         kernel.on_reset = self.reset
         kernel.on_signal = self.pass_signal
@@ -81,7 +82,15 @@ class Delivery:
 
     @property
     def catching_up(self) -> int:
-        return len(self._tasks)
+        return self._catch_ups.waiting
+
+    @property
+    def draining(self) -> bool:
+        return self.away == SHUTDOWN
+
+    def retry_after(self) -> float:
+        """Seconds after which somebody who is refused now may ask again."""
+        return self.pace.retry_after(self.connecting + self._checking + self._catch_ups.sockets)
 
     # Sockets come and go.
 
@@ -91,6 +100,7 @@ class Delivery:
         socket.data = connection
         await self._kernel.relay.open(caller.id)
         self._connections.setdefault(caller.id, set()).add(connection)
+        self.pace.served()
         return connection
 
     def detach(self, connection: Connection) -> None:
@@ -120,60 +130,138 @@ class Delivery:
             raise Invalid(f"At most {FOLLOW_AT_ONCE} streams can be followed with one call.")
         if len(connection.following.keys() | wanted.keys()) > FOLLOWED_MOST:
             raise TooMany(f"At most {FOLLOWED_MOST} streams can be followed by one socket.")
-        if len(self._tasks) + len(wanted) > CATCH_UPS_WAITING:
-            raise Unavailable("Too many are catching up just now.", retry_after=2)
-        states = await self._kernel.read(self.check_streams, connection.caller, list(wanted))
+        if self._catch_ups.waiting + len(wanted) > WAITING or self._checking >= FOLLOWS_WAITING:
+            raise Unavailable("Too many are catching up just now.", retry_after=self.retry_after())
+        self._checking += 1
+        try:
+            return await self._follow(connection, dict(wanted))
+        finally:
+            self._checking -= 1
+
+    async def _follow(
+        self, connection: Connection, wanted: dict[str, int | None]
+    ) -> dict[str, Any]:
         answers: dict[str, Any] = {}
-        for stream, cursor in wanted.items():
-            if stream not in states:
-                answers[stream] = {"error": NotFound("There is no such stream.").document()}
-                continue
-            try:
-                answers[stream] = await self._start(connection, stream, cursor, states[stream])
-            except Problem as problem:
-                answers[stream] = {"error": problem.document()}
+        for _ in range(CHECKS):
+            caller = connection.caller
+            states = await self._rights.ask((caller, tuple(wanted))) or {}
+            opened = await self._open(states)
+            if not connection.socket.connected:
+                for stream, problem in opened.items():
+                    if problem is None:
+                        self._kernel.relay.close(stream)
+                raise Unavailable("The socket is closed.")
+            unsure: dict[str, int | None] = {}
+            for stream, cursor in wanted.items():
+                problem = opened.get(stream, NotFound("There is no such stream."))
+                if problem is not None:
+                    answers[stream] = {"error": problem.document()}
+                elif self._may_have_lost(connection, caller, states[stream]):
+                    self._kernel.relay.close(stream)
+                    unsure[stream] = cursor
+                else:
+                    answers[stream] = self._start(connection, stream, cursor, states[stream])
+            if not unsure:
+                return answers
+            wanted = unsure
+        for stream in wanted:
+            answers[stream] = {
+                "error": Unavailable(
+                    "Rights are changing just now.", retry_after=self.retry_after()
+                ).document()
+            }
         return answers
 
-    async def _start(
+    async def _open(self, streams: Iterable[str]) -> dict[str, Problem | None]:
+        """Opens streams in the relay; answers why one could not be opened, None for the others."""
+        relay = self._kernel.relay
+        found: dict[str, Problem | None] = {}
+        unknown = [stream for stream in streams if not relay.follows(stream)]
+        results = await asyncio.gather(*map(relay.open, unknown), return_exceptions=True)
+        for stream, result in zip(unknown, results, strict=True):
+            if isinstance(result, Problem):
+                found[stream] = result
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                found[stream] = None
+        for stream in streams:
+            if stream not in found:
+                # Followed already: this waits for nothing.
+                await relay.open(stream)
+                found[stream] = None
+        return found
+
+    def _may_have_lost(self, connection: Connection, caller: Caller, state: StreamState) -> bool:
+        """Whether the right to a stream may have ended since it was looked up.
+
+        What the relay delivers from now on ends it by itself; here is about what it delivered meanwhile.
+        """
+        since = self._kernel.relay.recent(state.id, state.head)
+        return (
+            connection.caller is not caller
+            or since is None
+            or any(
+                encoded.kind in self.withdraws
+                and self.withdraws[encoded.kind](encoded.entry) in (None, caller.id)
+                for encoded in since
+            )
+        )
+
+    def _start(
         self, connection: Connection, stream: str, cursor: int | None, state: StreamState
     ) -> dict[str, Any]:
+        """Follows a stream that the relay has been opened for."""
         if stream in connection.following:
             self._drop(connection, stream)
-        cutoff = await self._kernel.relay.open(stream)
-        if not connection.socket.connected:
-            self._kernel.relay.close(stream)
-            raise Unavailable("The socket is closed.")
-        if stream in connection.following:
-            self._kernel.relay.close(stream)
-            raise Invalid("The stream is being followed already.")
+        relay = self._kernel.relay
+        cutoff = relay.last(stream)
         head = max(cutoff, state.head)
         if cursor is not None and (cursor < state.floor or cursor > head):
-            self._kernel.relay.close(stream)
+            relay.close(stream)
             return {"reset": True, "head": head}
         self._followers.setdefault(stream, set()).add(connection)
-        if cursor is None or cursor >= cutoff == self._kernel.relay.last(stream):
+        if cursor is None or cursor == cutoff:
             self._go_live(connection, stream)
-            return {"head": head, "cutoff": cutoff}
-        connection.following[stream] = False
-        task = asyncio.create_task(self._catch_up(connection, stream, cursor))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        else:
+            connection.following[stream] = False
+            self._catch_ups.add(connection, stream, cursor)
+        relay.expect(stream, state.head)
         return {"head": head, "cutoff": cutoff}
+
+    async def _read_rights(self, asked: list[Asked]) -> dict[Asked, dict[str, StreamState]]:
+        return await self._kernel.read(self.read_rights, asked)
+
+    def read_rights(
+        self, connection: Any, asked: Sequence[Asked]
+    ) -> dict[Asked, dict[str, StreamState]]:
+        """As `check_streams`, for several callers in one snapshot."""
+        states = log.read_states(connection, {stream for _, ids in asked for stream in ids})
+        return {
+            (caller, ids): self._allowed(
+                connection, caller, [states[stream] for stream in ids if stream in states]
+            )
+            for caller, ids in asked
+        }
 
     def check_streams(
         self, connection: Any, caller: Caller, ids: list[str]
     ) -> dict[str, StreamState]:
         """The states of those of the streams that the caller may follow."""
-        states = log.read_states(connection, ids)
-        by_kind: dict[str, list[str]] = {}
-        for state in states.values():
-            by_kind.setdefault(state.kind, []).append(state.id)
-        allowed: set[str] = set()
-        for kind, streams in by_kind.items():
+        return self._allowed(connection, caller, log.read_states(connection, ids).values())
+
+    def _allowed(
+        self, connection: Any, caller: Caller, states: Iterable[StreamState]
+    ) -> dict[str, StreamState]:
+        by_kind: dict[str, dict[str, StreamState]] = {}
+        for state in states:
+            by_kind.setdefault(state.kind, {})[state.id] = state
+        allowed: dict[str, StreamState] = {}
+        for kind, of_kind in by_kind.items():
             access = self._kernel.stream_access.get(kind)
-            if access is not None:
-                allowed |= access(connection, caller, streams)
-        return {stream: state for stream, state in states.items() if stream in allowed}
+            for stream in access(connection, caller, list(of_kind)) if access else ():
+                allowed[stream] = of_kind[stream]
+        return allowed
 
     def unfollow(self, connection: Connection, streams: Iterable[str]) -> None:
         for stream in streams:
@@ -185,9 +273,10 @@ class Delivery:
         connection.socket.join(stream)
 
     def _drop(self, connection: Connection, stream: str) -> None:
-        live = connection.following.pop(stream)
-        if live:
+        if connection.following.pop(stream):
             connection.socket.leave(stream)
+        else:
+            self._catch_ups.remove(connection, stream)
         followers = self._followers.get(stream)
         if followers is not None:
             followers.discard(connection)
@@ -195,41 +284,10 @@ class Delivery:
                 del self._followers[stream]
         self._kernel.relay.close(stream)
 
-    async def _catch_up(self, connection: Connection, stream: str, cursor: int) -> None:
-        """Sends what came after the cursor, then goes live in the turn in which nothing is missing."""
-        try:
-            async with self._admission:
-                while connection.following.get(stream) is False:
-                    last = self._kernel.relay.last(stream)
-                    if cursor >= last:
-                        self._go_live(connection, stream)
-                        break
-                    batch = await self._read_after(stream, cursor, last)
-                    if connection.following.get(stream) is not False:
-                        return
-                    if not batch or batch[0].seq != cursor + 1:
-                        self._drop(connection, stream)
-                        self._emit_reset([connection], stream, last, "too_old")
-                        return
-                    connection.socket.emit("entries", join_entries(batch))
-                    cursor = batch[-1].seq
-                    async with asyncio.timeout(REPLAY_STALL_SECONDS):
-                        await connection.socket.drained(below=REPLAY_BUFFER)
-            if connection.following.get(stream):
-                connection.socket.emit("caught_up", {"stream": stream, "seq": cursor})
-        except Disconnected:
-            return
-        except (Problem, TimeoutError) as error:
-            logger.info("a catch-up ended early: %s", error)
-            connection.socket.emit("goaway", {"retry_after": 2.0, "reason": "catch_up"})
-            connection.close()
-
-    async def _read_after(self, stream: str, cursor: int, last: int) -> list[Encoded]:
-        recent = self._kernel.relay.recent(stream, cursor)
-        if recent is not None:
-            return recent[: log.PAGE]
-        page = await self._kernel.read(log.read_entries, stream, cursor, last)
-        return [Encoded.of(entry) for entry in page]
+    def _start_afresh(self, connection: Connection, stream: str) -> None:
+        """What a follower lacks is not in the log any more: it goes on from the head."""
+        self._emit_reset([connection], stream, self._kernel.relay.last(stream), "too_old")
+        self._go_live(connection, stream)
 
     # What the relay brings.
 
@@ -242,6 +300,7 @@ class Delivery:
                 start = place + 1
                 self._withdraw(stream, self.withdraws[encoded.kind](encoded.entry))
         self._emit_entries(stream, batch[start:])
+        self._catch_ups.stream_moved(stream)
         self._moved.add(stream)
         for encoded in batch:
             for react in self.on_entry.get(encoded.kind, ()):
@@ -266,6 +325,10 @@ class Delivery:
         """What followers lack is older than the log: they load the state afresh."""
         followers = list(self._followers.get(stream, ()))
         self._emit_reset(followers, stream, head, "too_old")
+        for connection in followers:
+            if not connection.following[stream]:
+                self._catch_ups.remove(connection, stream)
+                self._go_live(connection, stream)
 
     def _emit_reset(
         self, connections: Iterable[Connection], stream: str, head: int, reason: str
@@ -307,7 +370,7 @@ class Delivery:
         for connections in list(self._connections.values()):
             for connection in list(connections):
                 if connection.expires_at <= now:
-                    connection.socket.emit("goaway", {"retry_after": 0.0, "reason": "token"})
+                    connection.send_away("token", 0.0)
                     connection.close()
 
     async def emit_heads(self) -> None:
@@ -320,22 +383,43 @@ class Delivery:
                 continue
             head = self._kernel.relay.last(stream)
             for connection in followers:
-                told.setdefault(connection, {})[stream] = head
+                if connection.following[stream]:
+                    told.setdefault(connection, {})[stream] = head
         for connection, heads in told.items():
             connection.socket.emit("heads", heads)
 
-    def say_goodbye(self, reason: str, spread: float) -> None:
-        """Asks every socket to come back elsewhere, each after its own part of `spread` seconds."""
-        self.draining = True
+    # Leaving, and coming back.
+
+    def send_away(self, reason: str, spread: float | None = None) -> float:
+        """Asks every socket to come back elsewhere and refuses new ones; answers the seconds until all have left.
+
+        Each gets its own part of `spread` seconds (by default as many as it takes to come back at a bearable rate),
+        and is closed when it does not go by itself. `welcome` lets sockets in again, except after SHUTDOWN.
+        """
+        if not self.draining:
+            self.away = reason
         everybody = [c for connections in self._connections.values() for c in connections]
+        if spread is None:
+            spread = min(LONGEST_SPREAD, max(1.0, len(everybody) / LEAVING_PER_SECOND))
         for place, connection in enumerate(everybody):
-            wait = round(0.2 + spread * place / max(1, len(everybody)), 3)
-            connection.socket.emit("goaway", {"retry_after": wait, "reason": reason})
+            wait = FIRST_LEAVES + spread * place / max(1, len(everybody))
+            connection.send_away(reason, round(wait, 3))
+        # Clients add up to a quarter of their own.
+        longest = (FIRST_LEAVES + spread) * 1.25 + LEAVE_GRACE if everybody else 0.0
+        asyncio.get_running_loop().call_later(longest, self._close, everybody)
+        return longest
+
+    def _close(self, connections: Iterable[Connection]) -> None:
+        for connection in connections:
+            connection.close()
+
+    def welcome(self) -> None:
+        """Lets sockets in again."""
+        if not self.draining:
+            self.away = ""
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._catch_ups.stop()
 
 
 def encode_ack(body: bytes, seq: int | None, name: str | None) -> EncodedJson:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from hubbub.gateway import EncodedJson, Namespace, Socket
 from hubbub.kernel.commands import Command, Outcome
-from hubbub.kernel.delivery import Connection, encode_ack, problem_ack
+from hubbub.kernel.connection import Connection
+from hubbub.kernel.delivery import encode_ack, problem_ack
 from hubbub.kernel.errors import Invalid, Problem, TooMany, Unauthenticated
 from hubbub.kernel.ids import new_id
 from hubbub.kernel.kernel import Kernel

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hubbub.gateway import ConnectRefused, EncodedJson, Namespace, Socket
 from hubbub.kernel.bus import Signal
-from hubbub.kernel.delivery import Connection, Delivery
+from hubbub.kernel.connection import Connection
+from hubbub.kernel.delivery import Delivery
 from hubbub.kernel.errors import Forbidden, Problem, Unauthenticated, Unavailable
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.log import Entry
@@ -22,6 +23,9 @@ from hubbub.people.models import workspaces
 from hubbub.people.roles import COLLEAGUES
 
 logger = logging.getLogger("hubbub.realtime")
+
+CONNECTING = 2_000
+"""Sockets that may wait for their session to be looked up; further ones are told when to come again."""
 
 running: set[asyncio.Task[None]] = set()
 
@@ -56,16 +60,23 @@ def accept_sockets(
 
     @namespace.on_connect
     async def connect(socket: Socket, auth: Any) -> None:
+        delivery.connecting += 1
         try:
-            if delivery.draining:
-                raise Unavailable("This node is leaving.", retry_after=1)
+            if delivery.away:
+                raise Unavailable("This node is leaving.")
+            if delivery.connecting > CONNECTING:
+                raise Unavailable("Too many are connecting just now.")
             token = auth.get("token") if isinstance(auth, dict) else None
             if not isinstance(token, str):
                 raise Unauthenticated("Sign in first.")
             caller, expires_at = await authenticate(kernel, token, socket.address)
             await delivery.attach(socket, caller, expires_at)
         except Problem as problem:
+            if isinstance(problem, Unavailable):
+                problem.retry_after = delivery.retry_after()
             raise ConnectRefused(problem.detail, problem.document()) from None
+        finally:
+            delivery.connecting -= 1
         presence.enter(caller.id)
 
     @namespace.on_disconnect
