@@ -8,6 +8,7 @@ again with savepoints. After the commit every caller gets its answer and the ent
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from itertools import groupby, islice
 from typing import Any
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from hubbub.kernel import log
 from hubbub.kernel.caller import Caller
@@ -32,18 +32,25 @@ from hubbub.kernel.errors import (
     Unavailable,
 )
 from hubbub.kernel.log import Entry
+from hubbub.kernel.postgresql import DATABASE_ERRORS, delays, is_connection_lost
 from hubbub.kernel.transaction import Transaction
 
 logger = logging.getLogger("hubbub.committer")
 
 BATCH = 256
 WAITING = 10_000
+WAIT_SECONDS = 10.0
+"""A command that could not be started in this time is refused: it has not been written."""
+COMMIT_SECONDS = 10.0
+"""For so long a batch whose connection was lost is tried again."""
+LOOK = "The database was lost while this was being written; look before repeating it."
 
 Result = Outcome | Exception
 
 
 Done = Callable[[Result], None]
-Waiting = tuple[Request, Done]
+Waiting = tuple[Request, Done, float]
+"""A command, whom to tell, and when it came by the loop's clock."""
 
 
 class Committer:
@@ -53,8 +60,8 @@ class Committer:
     commands in their order; a command that does not say which stream it writes to is in a batch that runs alone.
 
     `publish` is called on the loop after each commit with its entries, `on_enqueued` in the writing thread with
-    the ids of the jobs to start. `seal` and `unseal` encrypt answers with secrets. At most WAITING commands wait;
-    a further one is refused with 503.
+    the ids of the jobs to start. `seal` and `unseal` encrypt answers with secrets. At most WAITING commands wait,
+    for WAIT_SECONDS at most; others are refused with 503.
     """
 
     def __init__(
@@ -73,6 +80,7 @@ class Committer:
         self._queue: deque[Waiting] = deque()
         self._under_way: list[Batch] = []
         self._scheduled = False
+        self._expiry: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._idle.set()
         self.on_enqueued: Callable[[list[str]], None] = lambda jobs: None
@@ -90,8 +98,11 @@ class Committer:
         """
         if len(self._queue) >= WAITING:
             raise Unavailable("Too many changes wait to be written.", retry_after=1)
-        self._queue.append((request, done))
+        loop = asyncio.get_running_loop()
+        self._queue.append((request, done, loop.time()))
         self._idle.clear()
+        if self._expiry is None:
+            self._expiry = loop.call_later(WAIT_SECONDS, self._expire)
         if len(self._under_way) < self._database.lanes:
             self._schedule()
 
@@ -109,7 +120,7 @@ class Committer:
             if not batch.waiting:
                 break
             self._under_way.append(batch)
-            requests = [request for request, _ in batch.waiting]
+            requests = [request for request, _, _ in batch.waiting]
             try:
                 self._database.start_writer(
                     partial(self.commit, requests), partial(self._finish, batch)
@@ -134,7 +145,7 @@ class Committer:
         self.batches += 1
         self.commands += len(batch.waiting)
         try:
-            for (_, done), result in zip(batch.waiting, results, strict=True):
+            for (_, done, _), result in zip(batch.waiting, results, strict=True):
                 done(result)
             if committed:
                 self._publish(committed)
@@ -144,6 +155,18 @@ class Committer:
             elif not self._under_way:
                 self._idle.set()
 
+    def _expire(self) -> None:
+        """Refuses what has waited for too long: the batches under way wait for the database."""
+        self._expiry = None
+        loop = asyncio.get_running_loop()
+        while self._queue and self._queue[0][2] <= loop.time() - WAIT_SECONDS:
+            _, done, _ = self._queue.popleft()
+            done(Unavailable("The database does not answer.", retry_after=2))
+        if self._queue:
+            self._expiry = loop.call_at(self._queue[0][2] + WAIT_SECONDS, self._expire)
+        elif not self._under_way:
+            self._idle.set()
+
     async def drain(self) -> None:
         """Waits until every queued command has been committed and answered."""
         while not self._idle.is_set():
@@ -152,39 +175,64 @@ class Committer:
     def commit(self, requests: Sequence[Request]) -> tuple[list[Result], list[Entry]]:
         """Runs the requests in one transaction, in the calling thread; answers each one's result.
 
-        When the transaction as a whole fails (deadlock, lost connection), each request is tried once more by
-        itself, except one without a key whose commit may have happened: that one is told so.
+        When its connection is lost it is run again, for COMMIT_SECONDS, except for requests without a key whose
+        commit may have happened: those are told so. When it fails otherwise (a deadlock, a lock not given), each
+        request is tried once more by itself.
         """
-        committing = [False]
-        try:
-            try:
-                return self._commit_once(requests, committing)
-            except GroupError as error:
-                # A repeated key, as a rule.
-                logger.info("a batch of %d is run again: %r", len(requests), error.__cause__)
-                committing[0] = False
-                return self._commit_once(requests, committing, careful=True)
-        except (DBAPIError, PoolTimeoutError) as error:
-            logger.warning("a batch of %d did not commit: %s", len(requests), error)
-        results: list[Result] = []
+        results: dict[int, Result] = {}
         entries: list[Entry] = []
-        for request in requests:
-            if committing[0] and request.key is None:
-                results.append(
-                    Unavailable(
-                        "The database was lost while this was being written; look before repeating it.",
-                        retry_after=2,
-                    )
-                )
-                continue
+        groups = [list(range(len(requests)))]
+        alone: set[int] = set()
+        deadline = time.monotonic() + COMMIT_SECONDS
+        pauses = delays(COMMIT_SECONDS, longest=1.0)
+        while groups:
+            group = groups.pop(0)
+            committing = [False]
             try:
-                one, appended = self._commit_once([request], [False], careful=True)
-            except (DBAPIError, PoolTimeoutError):
-                results.append(Unavailable("The database does not answer.", retry_after=2))
+                done, appended = self._commit_group([requests[n] for n in group], committing, alone)
+            except DATABASE_ERRORS as error:
+                lost = is_connection_lost(error)
+                logger.warning("a batch of %d did not commit: %s", len(group), error)
             else:
-                results += one
+                results |= zip(group, done, strict=True)
                 entries += appended
-        return results, entries
+                continue
+            if lost and committing[0]:
+                results |= {
+                    n: Unavailable(LOOK, retry_after=2) for n in group if not requests[n].key
+                }
+                group = [n for n in group if requests[n].key]
+                if not group:
+                    continue
+            pause = next(pauses, None) if lost else 0.0
+            if pause is None or time.monotonic() > deadline:
+                groups.insert(0, group)
+                break
+            time.sleep(pause)
+            if lost:
+                groups.insert(0, group)
+            else:
+                # Once more, each alone; who was alone has failed.
+                groups[:0] = [[n] for n in group if n not in alone]
+                alone.update(group)
+        for place in range(len(requests)):
+            if place not in results:
+                results[place] = Unavailable("The database does not answer.", retry_after=2)
+        return [results[place] for place in range(len(requests))], entries
+
+    def _commit_group(
+        self, requests: Sequence[Request], committing: list[bool], alone: set[int]
+    ) -> tuple[list[Result], list[Entry]]:
+        """One transaction, freely at first, carefully where that fails."""
+        if alone:
+            return self._commit_once(requests, committing, careful=True)
+        try:
+            return self._commit_once(requests, committing)
+        except GroupError as error:
+            # A repeated key, as a rule.
+            logger.info("a batch of %d is run again: %r", len(requests), error.__cause__)
+            committing[0] = False
+            return self._commit_once(requests, committing, careful=True)
 
     def _commit_once(
         self, requests: Sequence[Request], committing: list[bool], *, careful: bool = False
@@ -241,7 +289,7 @@ def take_batch(queue: deque[Waiting], under_way: Sequence[Batch], *, single: boo
         return Batch([], None)
     places: list[int] = []
     streams: set[str] = set()
-    for place, (request, _) in enumerate(islice(queue, BATCH)):
+    for place, (request, _, _) in enumerate(islice(queue, BATCH)):
         stream = stream_of(request)
         if stream is None:
             break

@@ -88,13 +88,13 @@ async def test_each_stream_keeps_its_order(
 def waiting(*streams: str | None) -> deque[Waiting]:
     """One command for each stream; None for one that must be alone."""
     return deque(
-        (Request(adding if s else write_note, ANN, {"stream": s or "x"}), lambda result: None)
+        (Request(adding if s else write_note, ANN, {"stream": s or "x"}), lambda result: None, 0.0)
         for s in streams
     )
 
 
 def streams_of(batch: Batch) -> list[str]:
-    return [request.arguments["stream"] for request, _ in batch.waiting]
+    return [request.arguments["stream"] for request, _, _ in batch.waiting]
 
 
 def test_what_waits_for_a_stream_in_use_stays_in_its_order() -> None:
