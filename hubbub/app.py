@@ -38,7 +38,8 @@ from hubbub.observe.statistics import RequestMetrics, Statistics, SystemCollecto
 from hubbub.people import routes as people_routes
 from hubbub.people.jobs import start_jobs as start_people_jobs
 from hubbub.realtime import routes as realtime_routes
-from hubbub.realtime.events import accept_sockets, announce_presence
+from hubbub.realtime.announcing import Announcer
+from hubbub.realtime.events import accept_sockets
 from hubbub.sample import routes as sample_routes
 from hubbub.settings import Settings, load_secrets
 from hubbub.web import Client, find_web_dir
@@ -76,7 +77,8 @@ class Application:
         )
         namespace = self.gateway.namespace("/")
         self.delivery = Delivery(self.kernel, namespace)
-        self.presence = Presence(lambda user, online: announce_presence(self.kernel, user, online))
+        self.announcer = Announcer(self.kernel, self.delivery.pass_signal)
+        self.presence = Presence(self.announcer.changed)
         self.loop_lag = LoopLag()
         self.statistics = Statistics(
             self.kernel, self.gateway, self.delivery, self.presence, self.loop_lag
@@ -191,6 +193,7 @@ class Application:
             self.loop_lag.stop()
             await self.periodic.stop()
             self.presence.close()
+            await self.announcer.stop()
             await self.delivery.stop()
             await self.gateway.close()
             await self.kernel.close()

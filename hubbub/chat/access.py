@@ -187,14 +187,14 @@ def visible_people(connection: Connection, caller: Caller) -> set[str] | None:
     return set(rows.scalars()) | {caller.id}
 
 
-def shared_rooms(connection: Connection, user: str) -> list[str]:
-    """Rooms the person shares with clients or guests, who do not follow the workspace's stream."""
+def shared_rooms(connection: Connection, people: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs (room, person): the rooms they share with clients or guests, who do not see the workspace's stream."""
     others = members.alias("others")
     rows = connection.execute(
-        select(members.c.room)
+        select(members.c.room, members.c.user)
         .join(others, others.c.room == members.c.room)
         .join(users, users.c.id == others.c.user)
-        .where(members.c.user == user, users.c.role.in_(("client", "guest")))
+        .where(members.c.user.in_(people), users.c.role.in_(("client", "guest")))
         .distinct()
     )
-    return list(rows.scalars())
+    return [(room, person) for room, person in rows]

@@ -1,6 +1,6 @@
 """What other features add to people, without people knowing them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -10,6 +10,10 @@ from hubbub.kernel.transaction import Transaction
 
 OnJoined = Callable[[Transaction, Caller, str, str, str | None], None]
 """(tx, caller, user, role, room of the invitation): a new person is put where they belong."""
+
+
+StreamsOf = Callable[[Connection, Sequence[str]], list[tuple[str, str]]]
+"""The streams beside the workspace's that show any of these people, as pairs (stream, person)."""
 
 
 def no_room(_connection: Connection, _caller: Caller, room: str) -> str:
@@ -26,7 +30,7 @@ class Hooks:
     visible_people: Callable[[Connection, Caller], set[str] | None] = lambda connection, caller: (
         None
     )
-    streams_of: Callable[[Connection, str], list[str]] = lambda connection, user: []
+    streams_of: StreamsOf = lambda connection, users: []
 
 
 hooks = Hooks()
@@ -38,7 +42,7 @@ def register(
     check_invitation_room: Callable[[Connection, Caller, str], str],
     room_name: Callable[[Connection, str], str | None],
     visible_people: Callable[[Connection, Caller], set[str] | None],
-    streams_of: Callable[[Connection, str], list[str]],
+    streams_of: StreamsOf,
 ) -> None:
     """Sets the hooks; registering the same again changes nothing."""
     if on_joined not in hooks.on_joined:

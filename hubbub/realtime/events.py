@@ -8,7 +8,6 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from hubbub.gateway import ConnectRefused, EncodedJson, Namespace, Socket
-from hubbub.kernel.bus import Signal
 from hubbub.kernel.connection import Connection
 from hubbub.kernel.delivery import Delivery
 from hubbub.kernel.errors import Forbidden, Problem, Unauthenticated, Unavailable
@@ -18,8 +17,6 @@ from hubbub.kernel.presence import Presence
 from hubbub.kernel.schemas import Identifier
 from hubbub.kernel.sockets import count_command, parse_input, require_connection
 from hubbub.people.access import authenticate
-from hubbub.people.hooks import hooks
-from hubbub.people.models import workspaces
 from hubbub.people.roles import COLLEAGUES
 
 logger = logging.getLogger("hubbub.realtime")
@@ -126,22 +123,3 @@ def hold(work: Any) -> None:
     task = asyncio.create_task(work)
     running.add(task)
     task.add_done_callback(running.discard)
-
-
-def announce_presence(kernel: Kernel, user: str, online: bool) -> None:
-    """Signals it to the workspace, and to the rooms the person shares with clients and guests."""
-
-    def find_streams(connection: Any) -> list[str]:
-        found = connection.execute(workspaces.select()).first()
-        return [*([found.id] if found else []), *hooks.streams_of(connection, user)]
-
-    async def announce() -> None:
-        try:
-            streams = await kernel.read(find_streams)
-        except Problem as problem:
-            logger.info("presence was not announced: %s", problem)
-            return
-        for stream in streams:
-            kernel.bus.signal(Signal(stream, "presence", user, {"online": online}))
-
-    hold(announce())

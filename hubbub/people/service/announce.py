@@ -21,6 +21,7 @@ def announce_user(tx: Transaction, actor: str, user: str) -> Any:
     tx.append(user, "user.changed", actor, user_shape(row, email=True))
     workspace = find_workspace(tx.connection)
     shape = user_shape(row)
-    for stream in [workspace.id, *sorted(hooks.streams_of(tx.connection, user))]:
+    others = sorted(stream for stream, _ in hooks.streams_of(tx.connection, [user]))
+    for stream in [workspace.id, *others]:
         tx.append(stream, "user.changed", actor, shape)
     return row

@@ -4,7 +4,7 @@ import type { Core } from "./core";
 import { reduce } from "./reduce";
 import { report } from "./report";
 import type { Connection } from "./store";
-import type { Entry, Id, Message, Signal } from "./wire";
+import type { Entry, Id, Message, Presence, Signal } from "./wire";
 
 const TYPING_MS = 5_000;
 const NEWS_MS = 6_000;
@@ -52,12 +52,15 @@ export class Live {
 
   signal({ kind, stream, actor, data }: Signal): void {
     if (kind === "typing") this.typing(stream, actor);
-    if (kind === "presence") this.presence(actor, data.online === true);
+    if (kind !== "presence") return;
+    const { online, offline } = data as Presence;
+    if (typeof online === "boolean") this.presence(online ? [actor] : [], online ? [] : [actor]);
+    else this.presence(online ?? [], offline ?? []);
   }
 
   connected(): void {
     const { me } = this.core.state;
-    if (me) this.presence(me.id, true);
+    if (me) this.presence([me.id], []);
     this.core.follower.connected();
     this.core.outbox.connected();
   }
@@ -116,10 +119,12 @@ export class Live {
     this.core.update((state) => ({ ...state, typing: { ...state.typing, [room]: Object.fromEntries(running) } }));
   }
 
-  private presence(user: Id, here: boolean): void {
+  private presence(came: Id[], gone: Id[]): void {
     this.core.update((state) => {
-      const { [user]: _known, ...others } = state.online;
-      return { ...state, online: here ? { ...others, [user]: true } : others };
+      const online = { ...state.online };
+      for (const user of came) online[user] = true;
+      for (const user of gone) delete online[user];
+      return { ...state, online };
     });
   }
 }

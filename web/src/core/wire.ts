@@ -208,7 +208,10 @@ export type Ack<T = object> = ({ ok: true } & T) | { ok: false; error: Problem }
 /** `{error}` carries a problem: 403 or 404. */
 export type FollowAnswer = { head: number; cutoff: number } | { error: Problem } | { reset: true; head: number };
 
-/** kind `typing`: data `{}`; kind `presence`: data `{online: boolean}`, actor is the person. */
+/** Data of a signal `presence`: of one person, the actor; or of many, without an actor. */
+export type Presence = { online: boolean; offline?: undefined } | { online: Id[]; offline: Id[] };
+
+/** kind `typing`: data `{}`; kind `presence`: data is a Presence. */
 export interface Signal {
   stream: Id;
   kind: string;
