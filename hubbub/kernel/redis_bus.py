@@ -7,13 +7,12 @@ the channels are sharded, with one pair of connections for each master.
 
 import asyncio
 import logging
-import random
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import hiredis
 
@@ -32,22 +31,16 @@ from hubbub.kernel.bus_codec import (
 )
 from hubbub.kernel.log import Encoded
 from hubbub.kernel.redis_address import Host, RedisAddress
-from hubbub.kernel.redis_wire import Link, Masters, WireError, find_masters, pack, slot_of
+from hubbub.kernel.redis_links import Links
+from hubbub.kernel.redis_wire import Link, pack, slot_of
 
 logger = logging.getLogger("hubbub.bus")
 
-BEAT_SECONDS = 1.0
-RESOLVE_SECONDS = 5.0
-"""How often sentinels or the cluster are asked whether the masters are still the same."""
 SUBSCRIBE_SECONDS = 1.0
-START_SECONDS = 2.0
-BACKOFF_SECONDS = (0.1, 2.0)
 CHANNELS_AT_ONCE = 1_000
 UNSENT_BYTES = 8_000_000
 """What may wait for one Redis to take it; hints beyond that are dropped."""
 UNSENT_SIGNAL_BYTES = 256_000
-
-Part = Literal["publisher", "subscriber"]
 
 
 @dataclass(slots=True, eq=False)
@@ -74,18 +67,8 @@ class RedisBus(LocalBus):
         self._sharded = address.kind == "cluster"
         self._publish_word = b"SPUBLISH" if self._sharded else b"PUBLISH"
         self._node = secrets.token_bytes(NODE_BYTES)
-        self._masters: Masters | None = None
-        self._stale = False
-        self._resolved_at = 0.0
-        self._beat_at = 0.0
-        self._publishers: dict[Host, Link] = {}
-        self._subscribers: dict[Host, Hearing] = {}
-        self._opened: set[tuple[Part, Host]] = set()
-        self._failures = 0
-        self._told_lost = False
-        self._wake = asyncio.Event()
-        self._first = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._links = Links(address, self)
+        self._hearings: dict[Host, Hearing] = {}
         # What is to be heard, by channel; where each was asked for; and what the next flush must look at.
         self._wanted: dict[bytes, str] = {}
         self._sent: dict[bytes, Host] = {}
@@ -97,14 +80,11 @@ class RedisBus(LocalBus):
 
     @property
     def state(self) -> State:
-        masters = self._masters
-        if masters is None:
-            return "degraded"
-        for host in masters.hosts:
-            hearing = self._subscribers.get(host)
-            if hearing is None or hearing.fresh or host not in self._publishers:
-                return "degraded"
-        return "ok"
+        return "ok" if self.healthy() else "degraded"
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        return self._counters | {"reconnects": self._links.reconnects}
 
     def _channel(self, kind: str, name: str) -> bytes:
         return self._address.channel(f"{kind}:{name}").encode()
@@ -115,11 +95,9 @@ class RedisBus(LocalBus):
         await super().subscribe(stream)
         channel = self._channel("s", stream)
         self._want(channel, stream)
-        host = self._masters.host_of(channel) if self._masters is not None else None
-        if host is None or host not in self._subscribers:
-            return
-        hearing = self._subscribers[host]
-        if channel in self._sent and channel not in hearing.unconfirmed:
+        host = self._links.host_of(channel)
+        hearing = None if host is None else self._hearings.get(host)
+        if hearing is None or (channel in self._sent and channel not in hearing.unconfirmed):
             return
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.setdefault(channel, []).append(confirmed)
@@ -135,7 +113,7 @@ class RedisBus(LocalBus):
             self._schedule()
 
     def publish(self, entries: Sequence[Encoded]) -> None:
-        if self._publishers:
+        if self._links.publishers:
             for entry in entries:
                 self._turn.setdefault(entry.stream, []).append(entry)
             self._schedule()
@@ -145,7 +123,7 @@ class RedisBus(LocalBus):
 
     def signal(self, signal: Signal) -> None:
         super().signal(signal)
-        link = self._publisher_of(channel := self._channel("s", signal.stream))
+        link = self._links.publisher_of(channel := self._channel("s", signal.stream))
         if link is None or link.unsent > UNSENT_SIGNAL_BYTES:
             self._counters["dropped"] += 1
             return
@@ -158,7 +136,7 @@ class RedisBus(LocalBus):
 
     def tell(self, topic: str, payload: bytes) -> None:
         channel = self._channel("t", topic)
-        if self._publisher_of(channel) is None:
+        if self._links.publisher_of(channel) is None:
             self._counters["dropped"] += 1
             return
         self._messages.append((channel, b"".join((TOLD, self._node, payload))))
@@ -166,32 +144,22 @@ class RedisBus(LocalBus):
 
     def resubscribe(self) -> None:
         logger.warning("subscribing anew")
-        self._stale = True
-        for hearing in list(self._subscribers.values()):
-            hearing.link.end()
+        for link in list(self._links.subscribers.values()):
+            link.end()
 
     async def start(self) -> None:
-        """Connects in the background, and returns when the first attempt is over or takes long."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="bus")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(START_SECONDS):
-                    await self._first.wait()
+        await self._links.start()
 
     async def close(self) -> None:
         """Sends what this loop turn published, then lets go of the connections."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await self._links.stop()
         self._flush()
-        for link in [*self._publishers.values(), *(h.link for h in self._subscribers.values())]:
-            link.end(flush=True)
+        self._links.end()
 
     # Once per loop turn.
 
     def _schedule(self) -> None:
-        if not self._flush_due and self._task is not None:
+        if not self._flush_due and self._links.running:
             self._flush_due = True
             asyncio.get_running_loop().call_soon(self._flush)
 
@@ -207,7 +175,7 @@ class RedisBus(LocalBus):
         frames: dict[Link, list[bytes]] = {}
         for stream, batch in turn.items():
             channel = self._channel("s", stream)
-            link = self._publisher_of(channel)
+            link = self._links.publisher_of(channel)
             if link is None or link.unsent > UNSENT_BYTES:
                 self._counters["dropped"] += len(batch)
                 continue
@@ -216,7 +184,7 @@ class RedisBus(LocalBus):
             for part in split_batch(batch):
                 parts.append(pack(self._publish_word, channel, encode_entries(self._node, part)))
         for channel, message in messages:
-            link = self._publisher_of(channel)
+            link = self._links.publisher_of(channel)
             if link is None or link.unsent > UNSENT_BYTES:
                 self._counters["dropped"] += 1
                 continue
@@ -224,12 +192,6 @@ class RedisBus(LocalBus):
             frames.setdefault(link, []).append(pack(self._publish_word, channel, message))
         for link, parts in frames.items():
             link.write(b"".join(parts))
-
-    def _publisher_of(self, channel: bytes) -> Link | None:
-        if self._masters is None:
-            return None
-        host = self._masters.host_of(channel)
-        return None if host is None else self._publishers.get(host)
 
     # Subscriptions.
 
@@ -246,16 +208,16 @@ class RedisBus(LocalBus):
         for channel in dirty:
             host = self._sent.get(channel)
             if channel in self._wanted:
-                target = self._masters.host_of(channel) if self._masters is not None else None
-                hearing = self._subscribers.get(target) if target is not None else None
+                target = self._links.host_of(channel)
                 # What has no connection now is asked for when there is one.
-                if host is None and target is not None and hearing is not None:
+                if host is None and target is not None and target in self._hearings:
+                    hearing = self._hearings[target]
                     self._sent[channel] = target
                     hearing.unconfirmed.add(channel)
                     add.setdefault(hearing, []).append(channel)
             elif host is not None:
                 del self._sent[channel]
-                hearing = self._subscribers[host]
+                hearing = self._hearings[host]
                 hearing.unconfirmed.discard(channel)
                 hearing.leaving[channel] += 1
                 remove.setdefault(hearing, []).append(channel)
@@ -290,15 +252,44 @@ class RedisBus(LocalBus):
             if not waiter.done():
                 waiter.set_result(None)
 
-    # What comes.
+    # What the connections tell (Owner).
 
-    def _heard(self, link: Link, reply: Any) -> None:
+    def healthy(self) -> bool:
+        return self._links.complete and not any(h.fresh for h in self._hearings.values())
+
+    def subscriber_up(self, link: Link) -> None:
+        self._hearings[link.host] = hearing = Hearing(link)
+        self._dirty |= self._wanted.keys() - self._sent.keys()
+        self._flush_subscriptions()
+        if not hearing.unconfirmed:
+            self._hear_again(hearing)
+
+    def subscriber_lost(self, link: Link) -> None:
+        del self._hearings[link.host]
+        for channel in [c for c, host in self._sent.items() if host == link.host]:
+            del self._sent[channel]
+            self._release(channel)
+
+    def masters_moved(self) -> None:
+        for channel, host in list(self._sent.items()):
+            if self._links.host_of(channel) != host:
+                del self._sent[channel]
+                self._hearings[host].unconfirmed.discard(channel)
+        self._dirty |= self._wanted.keys() - self._sent.keys()
+        self._flush_subscriptions()
+        for hearing in self._hearings.values():
+            if hearing.unconfirmed:
+                hearing.fresh = True
+            elif hearing.fresh:
+                self._hear_again(hearing)
+
+    def heard(self, link: Link, reply: Any) -> None:
         if type(reply) is list:
             what, channel = reply[0], reply[1]
             if what in (b"message", b"smessage"):
                 self._receive(channel, reply[2])
                 return
-            hearing = self._subscribers.get(link.host)
+            hearing = self._hearings.get(link.host)
             if hearing is None or hearing.link is not link:
                 return
             if what in (b"subscribe", b"ssubscribe"):
@@ -347,12 +338,12 @@ class RedisBus(LocalBus):
             del self._sent[channel]
             hearing.unconfirmed.discard(channel)
             hearing.fresh = True
-            self._look_again()
+            self._links.look_again()
 
     def _refused(self, link: Link, answer: str) -> None:
         """Redis answered an error: the channel lives elsewhere now, or this server takes nothing."""
         word = answer.partition(" ")[0]
-        hearing = self._subscribers.get(link.host)
+        hearing = self._hearings.get(link.host)
         if hearing is None or hearing.link is not link:
             self._counters["dropped"] += 1
         elif word in ("MOVED", "CLUSTERDOWN"):
@@ -362,127 +353,7 @@ class RedisBus(LocalBus):
             hearing.unconfirmed.clear()
             hearing.fresh = True
         if word in ("MOVED", "CLUSTERDOWN", "TRYAGAIN"):
-            self._look_again()
+            self._links.look_again()
         else:
             logger.error("Redis at %s:%d refuses: %s", *link.host, answer)
             link.end()
-
-    def _look_again(self) -> None:
-        self._stale = True
-        self._wake.set()
-
-    # Connections.
-
-    async def _run(self) -> None:
-        """Keeps all connections there, one attempt after the other, at growing and varying intervals."""
-        while True:
-            self._wake.clear()
-            try:
-                await self._mend()
-            except (OSError, TimeoutError, WireError) as error:
-                self._failures += 1
-                self._stale = True
-                if not self._told_lost:
-                    logger.warning("the bus cannot reach Redis: %s", error or "no answer in time")
-                    self._told_lost = True
-            except Exception:
-                logger.exception("the bus could not connect")
-                self._failures += 1
-            self._first.set()
-            if not self._failures:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(BEAT_SECONDS):
-                        await self._wake.wait()
-            if self._failures or self._stale:
-                first, longest = BACKOFF_SECONDS
-                wait = min(longest, first * 2 ** min(self._failures, 10))
-                await asyncio.sleep(wait * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
-            self._beat()
-
-    def _beat(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._beat_at >= BEAT_SECONDS:
-            self._beat_at = now
-            for link in [*self._publishers.values(), *(h.link for h in self._subscribers.values())]:
-                link.beat()
-        if self.state == "ok":
-            if self._told_lost:
-                logger.info("the bus hears through Redis again")
-            self._failures = 0
-            self._told_lost = False
-
-    async def _mend(self) -> None:
-        """Finds the masters when that is due, and opens the connections that are missing."""
-        now = asyncio.get_running_loop().time()
-        due = self._address.kind != "single" and now - self._resolved_at > RESOLVE_SECONDS
-        if self._masters is None or self._stale or due:
-            known = self._masters.hosts if self._masters is not None and self._sharded else ()
-            self._adopt(await find_masters(self._address, known))
-            self._stale = False
-            self._resolved_at = now
-        assert self._masters is not None
-        opening = [
-            self._open("publisher", h) for h in self._masters.hosts if h not in self._publishers
-        ]
-        opening += [
-            self._open("subscriber", h) for h in self._masters.hosts if h not in self._subscribers
-        ]
-        for result in await asyncio.gather(*opening, return_exceptions=True):
-            if isinstance(result, BaseException):
-                raise result
-
-    def _adopt(self, masters: Masters) -> None:
-        """Goes over to these masters: what was heard elsewhere is asked for where it is now."""
-        moved = masters != self._masters or self._stale
-        self._masters = masters
-        for links in (self._publishers, {h: x.link for h, x in self._subscribers.items()}):
-            for host in set(links) - set(masters.hosts):
-                links[host].end()
-        if not moved:
-            return
-        for channel, host in list(self._sent.items()):
-            if masters.host_of(channel) != host:
-                del self._sent[channel]
-                self._subscribers[host].unconfirmed.discard(channel)
-        self._dirty |= self._wanted.keys() - self._sent.keys()
-        self._flush_subscriptions()
-        for hearing in self._subscribers.values():
-            if hearing.unconfirmed:
-                hearing.fresh = True
-            elif hearing.fresh:
-                self._hear_again(hearing)
-
-    async def _open(self, part: Part, host: Host) -> None:
-        lost = self._publisher_lost if part == "publisher" else self._subscriber_lost
-        link = await Link.open(self._address, host, self._heard, lost)
-        if (part, host) in self._opened:
-            self._counters["reconnects"] += 1
-        self._opened.add((part, host))
-        if part == "publisher":
-            self._publishers[host] = link
-            return
-        self._subscribers[host] = hearing = Hearing(link)
-        self._dirty |= self._wanted.keys() - self._sent.keys()
-        self._flush_subscriptions()
-        if not hearing.unconfirmed:
-            self._hear_again(hearing)
-
-    def _publisher_lost(self, link: Link) -> None:
-        if self._publishers.get(link.host) is link:
-            del self._publishers[link.host]
-            self._lost_one()
-
-    def _subscriber_lost(self, link: Link) -> None:
-        hearing = self._subscribers.get(link.host)
-        if hearing is None or hearing.link is not link:
-            return
-        del self._subscribers[link.host]
-        for channel in [c for c, host in self._sent.items() if host == link.host]:
-            del self._sent[channel]
-            self._release(channel)
-        self._lost_one()
-
-    def _lost_one(self) -> None:
-        self._failures += 1
-        self._stale = True
-        self._wake.set()

@@ -205,7 +205,8 @@ class Relay:
             return
         followed.known = max(followed.known, head)
         if not followed.repairing:
-            self._start_repair(stream, followed)
+            # What was committed this very moment is on its way over the bus.
+            self._start_repair(stream, followed, HOLE_SECONDS)
 
     def receive_entries(self, stream: str, entries: Sequence[Encoded]) -> None:
         """Takes hints from the bus, whatever their order (Receiver)."""
