@@ -16,6 +16,13 @@ from hubbub.observe.loop_lag import LoopLag
 
 WINDOW_SECONDS = 10.0
 POSTED = "message.posted"
+BUS_COUNTERS = {
+    "published": "Entries and signals sent to other nodes",
+    "received": "Entries and signals heard from other nodes",
+    "dropped": "Entries and signals not sent: Redis was lost or too slow",
+    "malformed": "Messages from other nodes that were not understood",
+    "reconnects": "Connections to Redis made again",
+}
 
 
 class Statistics:
@@ -141,6 +148,11 @@ class SystemCollector(Collector):
             ("hubbub_repaired_entries", "Entries found by repair", kernel.relay.repaired),
         ):
             yield CounterMetricFamily(name, text, value=value)
+        for name, text in BUS_COUNTERS.items():
+            yield CounterMetricFamily(f"hubbub_bus_{name}", text, value=kernel.bus.counters[name])
+        yield GaugeMetricFamily(
+            "hubbub_bus_ok", "1 while the bus works", value=int(kernel.bus.state == "ok")
+        )
         refused = CounterMetricFamily(
             "hubbub_refused_connects", "Sockets refused", labels=["reason"]
         )
