@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +21,9 @@ logger = logging.getLogger("hubbub.client")
 WAITING_ENTRIES = 100_000
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
+LONGEST_ASKED = 60.0
+"""Seconds a server may ask this client to wait; one that asks for more is not believed."""
+LATER = (429, 503)
 ACK_SECONDS = 10.0
 CANCELS = 10
 PAGE = 200
@@ -44,11 +47,13 @@ class Client:
     """A signed-in person or bot. Use it as `async with Client(url) as client:`.
 
     Reading: `follow` streams, then iterate `entries()`. Writing: `post` and the other commands; each is retried
-    with its key until the server has answered. Raises Refused when the server says no.
+    with its key until the server has answered. Raises Refused when the server says no. `transports` are those of
+    Engine.IO; with "polling" a balancer in between must be sticky (docs/cluster.md).
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, transports: Sequence[str] = ("websocket",)) -> None:
         self.url = url.rstrip("/")
+        self._transports = list(transports)
         self.me: dict[str, Any] = {}
         self.signals: asyncio.Queue[dict[str, Any]] = asyncio.Queue(1_000)
         self.connects = 0
@@ -64,7 +69,7 @@ class Client:
         self._filling: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runner: asyncio.Task[None] | None = None
-        self._wait_hint = 0.0
+        self._not_before = 0.0
         self._closing = False
         self._failure: ClientError | None = None
 
@@ -164,6 +169,7 @@ class Client:
                     continue
                 if response.status_code != 503:
                     return read_answer(response)
+                await asyncio.sleep(asked(response.headers.get("retry-after")))
             wait = await pause(wait)
 
     # Following.
@@ -233,9 +239,9 @@ class Client:
                 answer: dict[str, Any] = ack
                 return answer
             error = ack.get("error", {})
-            if error.get("status") not in (429, 503):
+            if error.get("status") not in LATER:
                 raise Refused(error)
-            await asyncio.sleep(float(error.get("retry_after", 1)) * (1 + random.random() / 4))  # noqa: S311
+            await asyncio.sleep(asked(error.get("retry_after", 1)))
 
     async def post(
         self, room: str, body: str, *, reply_to: str | None = None, key: str | None = None
@@ -256,7 +262,6 @@ class Client:
         wait = FIRST_WAIT
         while not self._closing:
             lost = asyncio.Event()
-            self._wait_hint = 0.0
             try:
                 await self._connect_once(lost)
                 wait = FIRST_WAIT
@@ -265,14 +270,20 @@ class Client:
                 if refused.status in (401, 403):
                     self._failure = refused
                     return
+                self._wait_for(refused.problem.get("retry_after"))
             except Exception as error:
                 # The libraries below raise many things for a server that is not there yet.
                 logger.debug("connecting failed: %r", error)
             self._online.clear()
             await self._drop_socket()
-            if self._wait_hint:
-                await asyncio.sleep(self._wait_hint)
+            await asyncio.sleep(self._not_before - asyncio.get_running_loop().time())
             wait = await pause(wait)
+
+    def _wait_for(self, seconds: Any) -> float:
+        """Does not connect again before the server wants it; answers in how many seconds that is."""
+        wait = asked(seconds)
+        self._not_before = asyncio.get_running_loop().time() + wait
+        return wait
 
     async def _connect_once(self, lost: asyncio.Event) -> None:
         if self._refresh_token and asyncio.get_running_loop().time() >= self._refresh_at:
@@ -285,8 +296,9 @@ class Client:
                 refusal.update(data.get("data") or {})
 
         def on_goaway(data: dict[str, Any]) -> None:
-            self._wait_hint = float(data.get("retry_after", 0))
-            lost.set()
+            # The node serves until it is this client's turn.
+            wait = self._wait_for(data.get("retry_after"))
+            asyncio.get_running_loop().call_later(wait, lost.set)
 
         socket.on("connect_error", on_refused)
         socket.on("disconnect", lambda *_: lost.set())
@@ -298,7 +310,10 @@ class Client:
         self._socket = socket
         try:
             await socket.connect(
-                self.url, auth={"token": self._token}, transports=["websocket"], wait_timeout=10
+                self.url,
+                auth={"token": self._token},
+                transports=self._transports,
+                wait_timeout=10,
             )
         except SocketConnectionError:
             if refusal.get("status") == 401 and self._refresh_token:
@@ -336,21 +351,32 @@ class Client:
         socket = self._socket
         if socket is None:
             raise SocketConnectionError("not connected")
-        ack = await socket.call("follow", {"streams": cursors}, timeout=ACK_SECONDS)
-        if not ack.get("ok"):
-            raise Refused(ack.get("error", {}))
         refused = {}
-        for stream, state in ack["streams"].items():
-            if "error" in state:
-                self._cursors.last.pop(stream, None)
-                refused[stream] = state["error"]
-            elif state.get("reset"):
-                self._on_reset({"stream": stream, "head": state["head"], "reason": "too_old"})
-                await socket.call(
-                    "follow", {"streams": {stream: state["head"]}}, timeout=ACK_SECONDS
-                )
-            elif self._cursors.last.get(stream) is None:
-                self._cursors.last[stream] = state["cutoff"]
+        wanted = dict(cursors)
+        while wanted:
+            ack = await socket.call("follow", {"streams": wanted}, timeout=ACK_SECONDS)
+            problem = ack.get("error", {})
+            if ack.get("ok"):
+                answers: dict[str, Any] = ack["streams"]
+                wanted = {}
+            elif problem.get("status") in LATER:
+                answers = {}
+            else:
+                raise Refused(problem)
+            for stream, state in answers.items():
+                if "error" in state and state["error"].get("status") in LATER:
+                    problem = state["error"]
+                    wanted[stream] = self._cursors.last.get(stream)
+                elif "error" in state:
+                    self._cursors.last.pop(stream, None)
+                    refused[stream] = state["error"]
+                elif state.get("reset"):
+                    self._on_reset({"stream": stream, "head": state["head"], "reason": "too_old"})
+                    wanted[stream] = state["head"]
+                elif self._cursors.last.get(stream) is None:
+                    self._cursors.last[stream] = state["cutoff"]
+            if problem:
+                await asyncio.sleep(asked(problem.get("retry_after", 1)))
         return refused
 
     def _put(self, item: Entry | Reset) -> None:
@@ -428,6 +454,17 @@ def read_answer(response: httpx2.Response) -> Any:
             problem = {"status": response.status_code, "detail": response.reason_phrase}
         raise Refused(problem)
     return response.json() if response.content else None
+
+
+def asked(seconds: Any) -> float:
+    """The seconds a server asks for, within bounds and with up to a quarter more by chance; 0 for nonsense."""
+    try:
+        wait = float(seconds or 0)
+    except (TypeError, ValueError):
+        return 0.0
+    if not wait > 0:
+        return 0.0
+    return min(wait, LONGEST_ASKED) * (1 + random.random() / 4)  # noqa: S311 - spreads load, no secret
 
 
 async def pause(wait: float) -> float:

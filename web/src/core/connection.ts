@@ -32,10 +32,14 @@ export interface ConnectionIO {
 const ACK_MS = 20_000;
 const RETRY_MIN_MS = 400;
 const RETRY_MAX_MS = 30_000;
+/** No server may ask for more than this. */
+const ASKED_MAX_MS = 60_000;
 /** A gap shorter than this is not worth telling anybody. */
 const SILENT_MS = 800;
 /** A connection that lasted this long was a good one: the next failure starts from the shortest wait. */
 const STABLE_MS = 10_000;
+
+const bounded = (seconds: number) => Math.min(ASKED_MAX_MS, seconds * 1_000);
 
 export class Connection {
   private readonly io: ConnectionIO;
@@ -184,7 +188,7 @@ export class Connection {
 
   /** `goaway`: this node leaves. Until then the socket works, so it is used. */
   private sentAway(seconds: number): void {
-    const wait = seconds * 1_000 * (1 + Math.random() / 4);
+    const wait = bounded(seconds) * (1 + Math.random() / 4);
     this.notBefore = Date.now() + wait;
     this.failures = 0;
     clearTimeout(this.leaveTimer);
@@ -194,8 +198,7 @@ export class Connection {
   private again(retryAfter: number | null): void {
     if (!this.running) return;
     const backoff = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** this.failures++);
-    const asked = (retryAfter ?? 0) * 1_000;
-    this.plan(asked + backoff * (0.5 + Math.random()));
+    this.plan(bounded(retryAfter ?? 0) + backoff * (0.5 + Math.random()));
   }
 
   private plan(wait: number): void {

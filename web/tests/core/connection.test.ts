@@ -99,6 +99,39 @@ describe("Connection", () => {
     expect(socket.attempts).toBe(2);
   });
 
+  it("believes nobody who asks for more than a minute", async () => {
+    const { connection, socket } = start();
+    socket.onConnect = () => {
+      throw new Refused({ status: 503, detail: "Busy.", retry_after: 1e9 });
+    };
+    await settle();
+    socket.onConnect = () => {};
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(connection.online).toBe(true);
+    socket.push("goaway", { retry_after: 1e9, reason: "deaf" });
+    await vi.advanceTimersByTimeAsync(78_000);
+    expect(socket.attempts).toBe(3);
+    expect(connection.online).toBe(true);
+  });
+
+  it("leaves the session alone when a refusal is not about it", async () => {
+    const { connection, io, socket } = start();
+    const refusals = [
+      new Refused({ status: 503, detail: "This node is leaving.", retry_after: 0.2 }),
+      new Refused({ status: 429, detail: "Too many.", retry_after: 0.2 }),
+      new Refused({ status: 500, detail: "Something went wrong." }),
+      new Error("xhr poll error"),
+    ];
+    socket.onConnect = () => {
+      const refusal = refusals.shift();
+      if (refusal) throw refusal;
+    };
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(connection.online).toBe(true);
+    expect(socket.attempts).toBe(5);
+    expect(io.renew).not.toHaveBeenCalled();
+  });
+
   it("renews a token that is refused, and comes back with the new one", async () => {
     let token = "stale";
     const renew = vi.fn(async () => {
