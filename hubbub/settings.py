@@ -4,10 +4,11 @@ Precedence: the process environment, then `.env` in the working directory, then 
 """
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -42,11 +43,12 @@ class Settings(BaseSettings):
         "", description="How people reach this workspace: https://chat.example.com"
     )
     database_url: str = Field(
-        "", description="postgresql://… or sqlite:///…; empty: SQLite in DATA_DIR"
+        "",
+        description="postgresql://… (several hosts with commas) or sqlite:///…; empty: SQLite in DATA_DIR",
     )
     database_pool: int = Field(8, ge=2, le=100, description="Database connections for reading")
     database_replica_url: str = Field(
-        "", description="A PostgreSQL that follows the first one; serves history and search"
+        "", description="PostgreSQL replicas, hosts with commas; they serve history and search"
     )
     redis_url: str = Field(
         "",
@@ -186,12 +188,40 @@ def find_insecure(settings: Settings) -> list[str]:
         problems.append("PUBLIC_URL must be the https:// address people use.")
     if "*" in settings.allowed_origins:
         problems.append("ALLOWED_ORIGINS must name origins; '*' is refused in production.")
-    url = urlsplit(settings.database)
-    if url.scheme.startswith("postgres"):
-        remote = url.hostname not in (None, "", "localhost", "127.0.0.1", "::1")
-        if remote and "sslmode=verify-full" not in url.query:
-            problems.append("DATABASE_URL must verify the server: add ?sslmode=verify-full.")
+    for name, url in (
+        ("DATABASE_URL", settings.database),
+        ("DATABASE_REPLICA_URL", settings.database_replica_url),
+    ):
+        verified = parse_qs(url.partition("?")[2]).get("sslmode", [""])[-1] == "verify-full"
+        if url.startswith("postgres") and is_remote(url) and not verified:
+            problems.append(f"{name} must verify the server: add ?sslmode=verify-full.")
+    for name, url in (
+        ("REDIS_URL", settings.redis_url),
+        ("JOBS_URL", settings.jobs_url),
+        ("RELAY_URL", settings.relay_url),
+    ):
+        base, _, kind = url.partition("://")[0].partition("+")
+        if base in ("redis", "amqp") and is_remote(url):
+            encrypted = f"{base}s+{kind}" if kind else f"{base}s"
+            problems.append(f"{name} must be encrypted: use {encrypted}://.")
     return problems
+
+
+LOCAL = ("", "localhost", "127.0.0.1", "[::1]", "::1")
+
+
+def is_remote(url: str) -> bool:
+    """Whether any of the URL's hosts, which may be several with commas, is another machine."""
+    # Not `urlsplit`: it takes several hosts in brackets for a mistake.
+    place, _, query = url.partition("://")[2].partition("?")
+    places = place.partition("/")[0].rpartition("@")[2].split(",")
+    hosts = [re.sub(r":\d*$", "", place) for place in places]
+    given = parse_qs(query)
+    hosts += [
+        host for key in ("host", "hostaddr") for host in ",".join(given.get(key, [])).split(",")
+    ]
+    # A host that is a path is a unix socket.
+    return any(host not in LOCAL and not unquote(host).startswith("/") for host in hosts)
 
 
 def split_secrets(secret: SecretStr) -> list[str]:

@@ -117,6 +117,17 @@ def test_users_and_sample_while_it_runs(server: ServerProcess) -> None:
             },
             "DATABASE_URL must verify",
         ),
+        (
+            {"DATABASE_URL": "postgresql://u:p@localhost,db.example.com:5433/hubbub"},
+            "DATABASE_URL must verify",
+        ),
+        ({"DATABASE_URL": "postgresql:///h?host=/run/p,10.0.0.7"}, "DATABASE_URL must verify"),
+        (
+            {"DATABASE_REPLICA_URL": "postgresql://[::1],[fe80::2]/h?sslmode=verify-ca"},
+            "DATABASE_REPLICA_URL must verify",
+        ),
+        ({"REDIS_URL": "redis+sentinel://10.0.0.1:26379,localhost/main/0"}, "rediss+sentinel://"),
+        ({"JOBS_URL": "amqp://u:p@queue.example.com/"}, "JOBS_URL must be encrypted"),
     ],
 )
 def test_production_refuses_what_is_insecure(
@@ -138,6 +149,12 @@ def test_production_refuses_what_is_insecure(
         ({"DATABASE_URL": "mongodb://localhost/x"}, "mongodb"),
         ({"DATABASE_URL": "sqlite://"}, "in-memory"),
         ({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}, "database"),
+        ({"DATABASE_URL": "postgresql://me:hidden@one:port,two/none"}, "port is not a port"),
+        (
+            {"DATABASE_URL": "postgresql://me:hidden@one/none?sslmod=on"},
+            "DATABASE_URL is malformed",
+        ),
+        ({"DATABASE_URL": "postgresql://me:hidden@one/none?pgbouncer=1"}, "true or false"),
         ({"ROLE": "jobs"}, "needs PostgreSQL"),
     ],
 )
@@ -148,6 +165,7 @@ def test_wrong_settings_are_one_sentence(
     assert refused.returncode == 1
     assert words in refused.stderr
     assert "Traceback" not in refused.stderr
+    assert "hidden" not in refused.stderr
 
 
 def test_settings_are_shown_without_secrets(tmp_path: Path) -> None:
