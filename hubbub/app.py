@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from hubbub import __version__
 from hubbub.chat import routes as chat_routes
 from hubbub.chat.events import register_events, register_hooks
-from hubbub.chat.jobs import start_jobs as start_chat_jobs
+from hubbub.chat.jobs import index_periodically
 from hubbub.gateway import Gateway
 from hubbub.kernel.clock import Clock, system_clock
 from hubbub.kernel.delivery import EXPIRY_SECONDS, HEADS_SECONDS, SHUTDOWN, Delivery
@@ -28,15 +28,19 @@ from hubbub.kernel.http import (
     install_problem_handlers,
     problem_response,
 )
+from hubbub.kernel.jobs.upkeep import register_jobs as register_kernel_jobs
+from hubbub.kernel.jobs.wakeup import Wakeup
+from hubbub.kernel.jobs.worker import Worker
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.periodic import Periodic
 from hubbub.kernel.presence import Presence
 from hubbub.kernel.sockets import BURST, PER_SECOND, answer_error
 from hubbub.observe import routes as observe_routes
+from hubbub.observe.jobs import JobsCollector
 from hubbub.observe.loop_lag import LoopLag
 from hubbub.observe.statistics import RequestMetrics, Statistics, SystemCollector
 from hubbub.people import routes as people_routes
-from hubbub.people.jobs import start_jobs as start_people_jobs
+from hubbub.people.jobs import register_jobs as register_people_jobs
 from hubbub.realtime import routes as realtime_routes
 from hubbub.realtime.announcing import Announcer
 from hubbub.realtime.events import accept_sockets
@@ -46,7 +50,7 @@ from hubbub.web import Client, find_web_dir
 
 logger = logging.getLogger("hubbub.app")
 
-TRIM_SECONDS = 3_600.0
+JOB_FIGURES_SECONDS = 10.0
 STATS_SECONDS = 5.0
 EVENTS_PER_SECOND = 4 * PER_SECOND
 EVENT_BURST = 4 * int(BURST)
@@ -84,6 +88,10 @@ class Application:
             self.kernel, self.gateway, self.delivery, self.presence, self.loop_lag
         )
         self.periodic = Periodic()
+        self.wakeup = Wakeup(self.kernel.bus, settings.jobs_url)
+        self.kernel.committer.on_enqueued = self.wakeup.announce_from_thread
+        register_jobs(self.kernel)
+        self.worker = Worker(self.kernel, self.wakeup) if settings.does("jobs") else None
         accept_sockets(self.kernel, namespace, self.delivery, self.presence)
         register_events(self.kernel, namespace, self.delivery)
         register_hooks()
@@ -92,6 +100,7 @@ class Application:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
         registry.register(SystemCollector(self.kernel, self.gateway, self.delivery, self.loop_lag))
+        registry.register(JobsCollector(self.worker, self.wakeup))
 
         self.client = Client(find_web_dir(settings.web_dir))
         api = FastAPI(
@@ -174,10 +183,12 @@ class Application:
         self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
         self.periodic.start("statistics", 1.0, self._sample)
         self.periodic.start("stats event", STATS_SECONDS, self._emit_stats)
-        if self.settings.does("jobs"):
-            self.periodic.start("trim", TRIM_SECONDS, self.kernel.trim)
-            start_people_jobs(self.kernel, self.periodic)
-            start_chat_jobs(self.kernel, self.periodic)
+        index_periodically(self.kernel, self.periodic)
+        if self.worker is None:
+            self.wakeup.start()
+        else:
+            self.worker.start()
+            self.periodic.start("job figures", JOB_FIGURES_SECONDS, self.worker.sample)
         logger.info(
             "Hubbub is up",
             extra={
@@ -189,6 +200,10 @@ class Application:
         try:
             yield
         finally:
+            if self.worker is None:
+                await self.wakeup.stop()
+            else:
+                await self.worker.stop()
             sweep.cancel()
             self.loop_lag.stop()
             await self.periodic.stop()
@@ -203,6 +218,12 @@ class Application:
 
     async def _emit_stats(self) -> None:
         self.gateway.namespace("/").emit("stats", self.statistics.figures())
+
+
+def register_jobs(kernel: Kernel) -> None:
+    """Registers every kind of job and every schedule there is."""
+    register_kernel_jobs(kernel)
+    register_people_jobs(kernel)
 
 
 def create_app(settings: Settings, **options: Any) -> Application:

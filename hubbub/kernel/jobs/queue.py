@@ -145,7 +145,7 @@ def reclaim(connection: Connection) -> int:
         .cte("picked")
     )
     again = or_(jobs.c.every_ms.is_not(None), jobs.c.attempts < jobs.c.most_attempts)
-    return connection.execute(
+    rows = connection.execute(
         update(jobs)
         .where(jobs.c.id.in_(select(over.c.id)))
         .values(
@@ -155,7 +155,9 @@ def reclaim(connection: Connection) -> int:
             last_error="The worker did not come back.",
             **ENDED,
         )
-    ).rowcount
+        .returning(jobs.c.id)
+    )
+    return len(rows.all())
 
 
 def renew(connection: Connection, held: Sequence[Job], lease_ms: int) -> set[str]:
