@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -18,8 +19,9 @@ from hubbub.kernel.committer import Committer, audit_row
 from hubbub.kernel.database import Database
 from hubbub.kernel.errors import Invalid
 from hubbub.kernel.jobs.registry import Registry
-from hubbub.kernel.limits import Limits, limit_table
+from hubbub.kernel.limits import Limits, Shared, limit_table
 from hubbub.kernel.log import Encoded, Entry
+from hubbub.kernel.presence import Activity
 from hubbub.kernel.relay import Relay
 from hubbub.kernel.seal import Seal
 from hubbub.settings import Settings
@@ -68,7 +70,9 @@ class Kernel:
             limit_table(settings.login_attempts, settings.anonymous_calls),
             clock,
             enabled=settings.rate_limits,
+            shared=open_windows(self.redis) if self.redis else None,
         )
+        self.activity = Activity()
         self.relay = Relay(
             self.database, self.bus, clock, self._deliver, self._reset, self._pass_signal
         )
@@ -113,6 +117,8 @@ class Kernel:
     ) -> None:
         """Queues a command; `done` is called with its outcome, or why it has none. Raises Problem."""
         check_key(key)
+        if caller.session and command.audited:
+            self.activity.note(caller.id, time.monotonic())
         self.committer.submit(Request(command, caller, arguments, key), done)
 
     async def find_reply(
@@ -184,6 +190,12 @@ def open_redis(url: str) -> tuple["RedisStore", Bus]:
 
     store = RedisStore(url)
     return store, RedisBus(store.address)
+
+
+def open_windows(store: "RedisStore") -> Shared:
+    from hubbub.kernel.shared_limits import SharedWindows
+
+    return SharedWindows(store)
 
 
 def settle(future: "asyncio.Future[Outcome]", result: Outcome | Exception) -> None:
