@@ -88,6 +88,7 @@ class Application:
             self.kernel, self.gateway, self.delivery, self.presence, self.loop_lag
         )
         self.periodic = Periodic()
+        self.sweep: asyncio.Task[None] | None = None
         self.wakeup = Wakeup(self.kernel.bus, settings.jobs_url)
         self.kernel.committer.on_enqueued = self.wakeup.announce_from_thread
         register_jobs(self.kernel)
@@ -178,9 +179,10 @@ class Application:
         sys.setswitchinterval(SWITCH_SECONDS)
         self.loop_lag.start()
         await self.kernel.bus.start()
-        sweep = asyncio.create_task(self.kernel.relay.run(), name="sweep")
-        self.periodic.start("heads", HEADS_SECONDS, self.delivery.emit_heads)
-        self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
+        if self.settings.does("realtime"):
+            self.sweep = asyncio.create_task(self.kernel.relay.run(), name="sweep")
+            self.periodic.start("heads", HEADS_SECONDS, self.delivery.emit_heads)
+            self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
         self.periodic.start("statistics", 1.0, self._sample)
         self.periodic.start("stats event", STATS_SECONDS, self._emit_stats)
         index_periodically(self.kernel, self.periodic)
@@ -204,7 +206,8 @@ class Application:
                 await self.wakeup.stop()
             else:
                 await self.worker.stop()
-            sweep.cancel()
+            if self.sweep is not None:
+                self.sweep.cancel()
             self.loop_lag.stop()
             await self.periodic.stop()
             self.presence.close()
