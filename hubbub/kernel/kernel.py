@@ -81,6 +81,9 @@ class Kernel:
         self.on_deliver: Callable[[str, list[Encoded]], None] = lambda stream, entries: None
         self.on_reset: Callable[[str, int], None] = lambda stream, head: None
         self.on_signal: Callable[[Signal], None] = lambda signal: None
+        self.on_append: Callable[[], None] = lambda: None
+        # Who reads the whole log, in its own time: what it lacks is not trimmed at once.
+        self.log_reader: Callable[[int], log.Reader] | None = None
         self.appended: dict[str, int] = {}
         # What features keep for the life of this process, by their own names.
         self.extensions: dict[str, object] = {}
@@ -89,6 +92,7 @@ class Kernel:
         for entry in entries:
             self.appended[entry.kind] = self.appended.get(entry.kind, 0) + 1
         self.bus.publish([Encoded.of(entry) for entry in entries])
+        self.on_append()
 
     def _deliver(self, stream: str, entries: list[Encoded]) -> None:
         self.on_deliver(stream, entries)
@@ -159,7 +163,9 @@ class Kernel:
     async def trim(self) -> int:
         """Drops what is older than its retention from log, replies and audit; answers entries dropped."""
         now = self.clock()
-        before = now - self.settings.log_retention_days * DAY_MS
+        retention = self.settings.log_retention_days * DAY_MS
+        before = now - retention
+        reader = self.log_reader(before - retention) if self.log_reader else None
 
         def work() -> int:
             with self.database.writing() as connection:
@@ -167,7 +173,7 @@ class Kernel:
                 connection.execute(
                     delete(log.audit).where(log.audit.c.at < now - AUDIT_DAYS * DAY_MS)
                 )
-                return log.trim(connection, before)
+                return log.trim(connection, before, reader=reader)
 
         total = 0
         while removed := await self.database.run_writer(work):

@@ -16,11 +16,15 @@ from sqlalchemy import (
     Connection,
     Index,
     Integer,
+    Select,
     String,
     Table,
     Text,
+    and_,
     bindparam,
     delete,
+    null,
+    or_,
     select,
     text,
     update,
@@ -292,24 +296,46 @@ def scrub_entry(connection: Connection, stream: str, seq: int, data: bytes) -> N
     )
 
 
-def trim(connection: Connection, before: int, *, batch: int = 5_000) -> int:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A durable reader of the log: `positions` selects, per `stream`, the `seq` it has come to.
+
+    What it has not read is trimmed only when it is older than `before` (milliseconds).
+    """
+
+    positions: Select[tuple[str, int]]
+    before: int
+
+
+def trim(
+    connection: Connection, before: int, *, batch: int = 5_000, reader: Reader | None = None
+) -> int:
     """Removes entries older than `before` (milliseconds), at most `batch`; answers how many went.
 
     Each stream loses a prefix, so what is left has no hole; `floor` tells how far the prefix went.
     """
-    rows = connection.execute(
-        select(entries.c.stream, entries.c.seq)
-        .join(streams, streams.c.id == entries.c.stream)
-        .where(entries.c.seq == streams.c.floor + 1, entries.c.at < before)
-        .limit(batch)
-    ).all()
+    oldest = entries.join(streams, streams.c.id == entries.c.stream)
+    chosen = select(entries.c.stream, entries.c.seq)
+    if reader is None:
+        rows = chosen.add_columns(null()).select_from(oldest)
+    else:
+        read = reader.positions.subquery()
+        rows = chosen.add_columns(read.c.seq).select_from(
+            oldest.outerjoin(read, read.c.stream == streams.c.id)
+        )
+        done = or_(read.c.seq.is_(None), entries.c.seq <= read.c.seq, entries.c.at < reader.before)
+        rows = rows.where(done)
+    rows = rows.where(entries.c.seq == streams.c.floor + 1, entries.c.at < before).limit(batch)
     removed = 0
-    for stream, first in rows:
+    for stream, first, position in connection.execute(rows).all():
         if removed >= batch:
             break
+        keep = entries.c.at >= before
+        if reader is not None and position is not None:
+            keep |= and_(entries.c.seq > position, entries.c.at >= reader.before)
         kept = connection.execute(
             select(entries.c.seq)
-            .where(entries.c.stream == stream, entries.c.seq >= first, entries.c.at >= before)
+            .where(entries.c.stream == stream, entries.c.seq >= first, keep)
             .order_by(entries.c.seq)
             .limit(1)
         ).scalar()
