@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import uvloop
 
-from chaos.mutations import EXPECTED
-from chaos.scenarios import SCENARIOS, Result, run_scenario
+from chaos.mutations import PROOFS
+from chaos.scenarios import SCENARIOS, Result, mutated, run_scenario
 from chaos.servers import StartError
 
 SHOWN = 15
@@ -29,7 +29,7 @@ def parse(words: list[str]) -> argparse.Namespace:
         "--no-redis", action="store_true", help="nodes find changes by the sweep alone"
     )
     parser.add_argument(
-        "--mutate", choices=sorted(EXPECTED), help="switch a mechanism off: must go red"
+        "--mutate", choices=sorted(PROOFS), help="switch a mechanism off: must go red"
     )
     return parser.parse_args(words)
 
@@ -52,8 +52,12 @@ def show(result: Result) -> None:
 
 def main() -> int:
     options = parse(sys.argv[1:])
-    scenario = SCENARIOS[options.scenario]
+    proof = PROOFS.get(options.mutate)
+    scenario = SCENARIOS[proof.scenario if proof else options.scenario]
     shape = scenario.shape
+    if proof:
+        scenario = replace(scenario, seconds=proof.seconds)
+        shape = mutated(shape, options.mutate)
     if options.clients:
         share = options.clients / shape.clients
         writers = max(8, int(shape.writers * min(1.0, share)))
@@ -62,8 +66,6 @@ def main() -> int:
         shape = replace(shape, nodes=options.nodes)
     if options.no_redis:
         shape = replace(shape, redis=False)
-    if options.mutate:
-        shape = replace(shape, mutation=options.mutate)
     seconds = options.seconds or scenario.seconds
     say(f"{scenario.name}, seed {options.seed}: {scenario.about}")
     try:
@@ -72,6 +74,10 @@ def main() -> int:
         say(f"It could not be started: {error}")
         return 2
     show(result)
+    if proof:
+        seen = result.count(proof.expected)
+        say(f"without {options.mutate}: {seen} times {proof.expected}, as it must be")
+        return 0 if seen else 1
     return 1 if result.violations else 0
 
 

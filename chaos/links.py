@@ -78,6 +78,9 @@ class Link:
             await asyncio.gather(
                 self._pass_on(reader, far_writer), self._pass_on(far_reader, writer)
             )
+        except asyncio.CancelledError:
+            # Only `close` cancels, and nobody awaits what serves a connection.
+            return
         finally:
             self._writers.discard(far_writer)
             self._forget(writer, task)

@@ -4,6 +4,7 @@ Each is a patch applied in the node's process before it serves; the product has 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from hubbub.kernel import log
@@ -48,7 +49,7 @@ def lock_nothing() -> None:
 def never_sweep() -> None:
     """Nobody looks for what a lost hint hid."""
 
-    async def sweep(_self: Relay) -> None:
+    async def sweep(self: Relay) -> None:  # noqa: ARG001
         return None
 
     Relay.sweep = sweep  # type: ignore[method-assign]
@@ -60,10 +61,20 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "row-lock": lock_nothing,
     "sweep": never_sweep,
 }
-EXPECTED = {
-    "idempotency": "doubled",
-    "gap-repair": "hole",
-    "row-lock": "refused",
-    "sweep": "behind",
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The run in which a mutation must show: its scenario, and the kind of violation (chaos.checker.KINDS)."""
+
+    scenario: str
+    expected: str
+    seconds: float
+
+
+PROOFS = {
+    "idempotency": Proof("calm", "doubled", 5),
+    "gap-repair": Proof("spoiled-bus", "hole", 4),
+    "row-lock": Proof("calm", "refused", 5),
+    "sweep": Proof("spoiled-bus", "behind", 4),
 }
-"""The kind of violation each must show (chaos.checker.KINDS)."""
