@@ -6,7 +6,7 @@ import socket as network
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -18,8 +18,10 @@ from hubbub.chat.events import register_events, register_hooks
 from hubbub.chat.jobs import index_periodically
 from hubbub.gateway import Gateway
 from hubbub.kernel.clock import Clock, system_clock
+from hubbub.kernel.cluster import Cluster
 from hubbub.kernel.delivery import EXPIRY_SECONDS, HEADS_SECONDS, SHUTDOWN, Delivery
 from hubbub.kernel.errors import NotFound
+from hubbub.kernel.hearing import State
 from hubbub.kernel.http import (
     OPERATIONS,
     Edge,
@@ -32,12 +34,15 @@ from hubbub.kernel.jobs.upkeep import register_jobs as register_kernel_jobs
 from hubbub.kernel.jobs.wakeup import Wakeup
 from hubbub.kernel.jobs.worker import Worker
 from hubbub.kernel.kernel import Kernel
+from hubbub.kernel.nodes import Node, this_node
 from hubbub.kernel.periodic import Periodic
 from hubbub.kernel.presence import Presence
 from hubbub.kernel.sockets import BURST, PER_SECOND, answer_error
 from hubbub.observe import routes as observe_routes
+from hubbub.observe.cluster import TURN_SECONDS, ClusterCollector, ClusterStatistics
 from hubbub.observe.jobs import JobsCollector
 from hubbub.observe.loop_lag import LoopLag
+from hubbub.observe.publishing import PublisherCollector
 from hubbub.observe.statistics import RequestMetrics, Statistics, SystemCollector
 from hubbub.people import routes as people_routes
 from hubbub.people.jobs import register_jobs as register_people_jobs
@@ -48,10 +53,15 @@ from hubbub.sample import routes as sample_routes
 from hubbub.settings import Settings, load_secrets
 from hubbub.web import Client, find_web_dir
 
+if TYPE_CHECKING:
+    from hubbub.kernel.publisher.publisher import Publisher
+    from hubbub.kernel.shared_presence import SharedPresence
+
 logger = logging.getLogger("hubbub.app")
 
 JOB_FIGURES_SECONDS = 10.0
-STATS_SECONDS = 5.0
+DEAF_SPREAD_SECONDS = 5.0
+"""Longer than a balancer takes to notice that this node is not ready: its clients shall come back to another."""
 EVENTS_PER_SECOND = 4 * PER_SECOND
 EVENT_BURST = 4 * int(BURST)
 """Packets of one socket of any kind: above the commands' limit, which tells the person; this one is silent."""
@@ -62,8 +72,11 @@ SWITCH_SECONDS = 0.001
 class Application:
     """One process of Hubbub: an ASGI application, and the websocket class uvicorn needs beside it."""
 
-    def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
+    def __init__(
+        self, settings: Settings, *, clock: Clock = system_clock, node: Node | None = None
+    ) -> None:
         self.settings = settings
+        self.node = node or node_of(settings, settings.port)
         proxies = TrustedProxies(settings.trusted_proxies)
         limited = settings.rate_limits
         self.kernel = Kernel(settings, load_secrets(settings), clock=clock)
@@ -83,9 +96,25 @@ class Application:
         self.delivery = Delivery(self.kernel, namespace)
         self.announcer = Announcer(self.kernel, self.delivery.pass_signal)
         self.presence = Presence(self.announcer.changed)
+        self.shared_presence = share_presence(self.kernel, self.presence, self.node.id)
         self.loop_lag = LoopLag()
         self.statistics = Statistics(
-            self.kernel, self.gateway, self.delivery, self.presence, self.loop_lag
+            self.kernel, self.gateway, self.delivery, self.presence, self.loop_lag, self.node
+        )
+        self.cluster = Cluster(
+            self.kernel.database,
+            self.kernel.bus,
+            self.node,
+            shared=bool(settings.redis_url),
+            figures=self.statistics.figures,
+        )
+        self.cluster.on_state = self._hearing_changed
+        self.totals = ClusterStatistics(
+            self.cluster,
+            self.kernel.bus,
+            self.statistics.figures,
+            self._count_people,
+            lambda figures: namespace.emit("stats", figures),
         )
         self.periodic = Periodic()
         self.sweep: asyncio.Task[None] | None = None
@@ -93,6 +122,7 @@ class Application:
         self.kernel.committer.on_enqueued = self.wakeup.announce_from_thread
         register_jobs(self.kernel)
         self.worker = Worker(self.kernel, self.wakeup) if settings.does("jobs") else None
+        self.publisher = make_publisher(self.kernel, self.node.name) if settings.relay_url else None
         accept_sockets(self.kernel, namespace, self.delivery, self.presence)
         register_events(self.kernel, namespace, self.delivery)
         register_hooks()
@@ -101,7 +131,10 @@ class Application:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
         registry.register(SystemCollector(self.kernel, self.gateway, self.delivery, self.loop_lag))
+        registry.register(ClusterCollector(self.cluster, self.totals))
         registry.register(JobsCollector(self.worker, self.wakeup))
+        if self.publisher is not None:
+            registry.register(PublisherCollector(self.publisher))
 
         self.client = Client(find_web_dir(settings.web_dir))
         api = FastAPI(
@@ -117,10 +150,12 @@ class Application:
         api.state.gateway = self.gateway
         api.state.delivery = self.delivery
         api.state.presence = self.presence
-        api.state.statistics = self.statistics
+        api.state.totals = self.totals
+        api.state.cluster = self.cluster
+        api.state.publisher = self.publisher
         api.state.loop_lag = self.loop_lag
         api.state.registry = registry
-        api.state.node = settings.node_name or network.gethostname()
+        api.state.node = self.node.name
         install_problem_handlers(api)
         # Side by side in one list: an included router is searched as a whole, twice, for each request.
         for router in (
@@ -174,22 +209,40 @@ class Application:
         await self.kernel.committer.drain()
         await self.gateway.close()
 
+    def _hearing_changed(self, before: State, now: State) -> None:
+        if now == "deaf":
+            self.delivery.send_away("deaf", DEAF_SPREAD_SECONDS)
+        elif before == "deaf":
+            self.delivery.welcome()
+
+    def _count_people(self) -> dict[str, int]:
+        """Of the whole cluster, each person once, as far as this node knows."""
+        counts = {"online": len(self.presence.online())}
+        if self.shared_presence is not None and self.shared_presence.active is not None:
+            counts["active"] = self.shared_presence.active
+        return counts
+
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_SECONDS)
         self.loop_lag.start()
         await self.kernel.bus.start()
+        await self.cluster.start()
+        if self.shared_presence is not None:
+            await self.shared_presence.start()
         if self.settings.does("realtime"):
             self.sweep = asyncio.create_task(self.kernel.relay.run(), name="sweep")
             self.periodic.start("heads", HEADS_SECONDS, self.delivery.emit_heads)
             self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
         self.periodic.start("statistics", 1.0, self._sample)
-        self.periodic.start("stats event", STATS_SECONDS, self._emit_stats)
+        self.periodic.start("stats event", TURN_SECONDS, self.totals.turn)
         index_periodically(self.kernel, self.periodic)
         if self.worker is None:
             self.wakeup.start()
         else:
             self.worker.start()
+            if self.publisher is not None:
+                self.publisher.start()
             self.periodic.start("job figures", JOB_FIGURES_SECONDS, self.worker.sample)
         logger.info(
             "Hubbub is up",
@@ -206,10 +259,15 @@ class Application:
                 await self.wakeup.stop()
             else:
                 await self.worker.stop()
+            if self.publisher is not None:
+                await self.publisher.stop()
             if self.sweep is not None:
                 self.sweep.cancel()
+            await self.cluster.stop()
             self.loop_lag.stop()
             await self.periodic.stop()
+            if self.shared_presence is not None:
+                await self.shared_presence.stop()
             self.presence.close()
             await self.announcer.stop()
             await self.delivery.stop()
@@ -219,8 +277,29 @@ class Application:
     async def _sample(self) -> None:
         self.statistics.sample(asyncio.get_running_loop().time())
 
-    async def _emit_stats(self) -> None:
-        self.gateway.namespace("/").emit("stats", self.statistics.figures())
+
+def share_presence(kernel: Kernel, presence: Presence, node: str) -> "SharedPresence | None":
+    """What keeps presence in step with the other nodes, where there may be any."""
+    if kernel.redis is None:
+        return None
+    from hubbub.kernel.shared_presence import SharedPresence
+
+    return SharedPresence(presence, kernel.activity, kernel.redis, kernel.bus, node, kernel.secrets)
+
+
+def make_publisher(kernel: Kernel, node: str) -> "Publisher":
+    """What publishes the log to a broker. Raises SettingsError."""
+    from hubbub.kernel.publisher.wiring import make_publisher
+
+    return make_publisher(kernel, node)
+
+
+def node_of(settings: Settings, port: int) -> Node:
+    """The node this process is, serving at that port."""
+    machine = network.gethostname()
+    address = machine if settings.host in ("0.0.0.0", "::") else settings.host  # noqa: S104 - compared only
+    name = settings.node_name or machine
+    return this_node(name, settings.roles, address, port, __version__)
 
 
 def register_jobs(kernel: Kernel) -> None:

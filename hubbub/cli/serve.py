@@ -1,19 +1,23 @@
 """Runs one process of Hubbub under uvicorn, and lets it go gracefully."""
 
+import asyncio
 import fcntl
 import gc
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
 import uvicorn
 
-from hubbub.app import create_app
+from hubbub.app import create_app, node_of
 from hubbub.cli import ServeError, open_database
 from hubbub.gateway.server import GracefulServer, HttpProtocol, room_for_sockets
+from hubbub.kernel.database import Database
+from hubbub.kernel.nodes import NodeRefused, claim_place
 from hubbub.migrate import migrate
 from hubbub.observe.logging import configure_logging
 from hubbub.settings import Settings
@@ -49,8 +53,15 @@ def run_server(settings: Settings) -> None:
     try:
         migrate(database)
         database.check_room(settings.database_pool)
+        serve(settings, database)
     finally:
         database.close()
+        if lock is not None:
+            lock.close()
+
+
+def serve(settings: Settings, database: Database) -> None:
+    """Takes this node's place beside the others, and serves. Raises ServeError."""
     room = room_for_sockets(settings.max_sockets)
     if room < settings.max_sockets:
         logger.warning(
@@ -60,7 +71,17 @@ def run_server(settings: Settings) -> None:
         )
         settings = settings.model_copy(update={"max_sockets": room})
     listener = bind(settings.host, settings.port)
-    application = create_app(settings)
+    host, port = listener.getsockname()[:2]
+    node = node_of(settings, port)
+    application = create_app(settings, node=node)
+    if settings.redis_url:
+        asyncio.run(check_secrets(settings.redis_url, application.kernel.secrets))
+    # As late as can be: from here on the others expect this node to keep its row fresh.
+    try:
+        claim_place(database, node, shared=bool(settings.redis_url))
+    except NodeRefused as refused:
+        raise ServeError(str(refused)) from None
+    database.close()
     config = uvicorn.Config(
         application,
         http=HttpProtocol,
@@ -75,15 +96,24 @@ def run_server(settings: Settings) -> None:
         timeout_keep_alive=75,
         backlog=BACKLOG,
     )
-    host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     print(f"Hubbub is on http://{shown}:{port}", flush=True)
     # What is there now stays: later collections need not look at it again.
     gc.freeze()
     gc.enable()
     Server(config, application.leave).run(sockets=[listener])
-    if lock is not None:
-        lock.close()
+
+
+async def check_secrets(redis_url: str, secrets: Sequence[str]) -> None:
+    """Raises SettingsError when this process would sign otherwise than those beside it."""
+    from hubbub.kernel import shared_presence
+    from hubbub.kernel.redis_store import RedisStore
+
+    store = RedisStore(redis_url)
+    try:
+        await shared_presence.check_secrets(store, secrets)
+    finally:
+        await store.close()
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Any
 
@@ -14,15 +15,16 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import Connection, text
 
 from hubbub import __version__
+from hubbub.kernel.cluster import Cluster
 from hubbub.kernel.errors import Forbidden, Problem
 from hubbub.kernel.http import get_kernel, json_response
-from hubbub.observe.statistics import add_up
 from hubbub.people.access import CurrentCaller, require_role
 
 router = APIRouter()
 logger = logging.getLogger("hubbub.client")
 
 CHECK_SECONDS = 2.0
+UNREADY = ("failed", "draining", "deaf", "starting")
 STARTED = time.monotonic()
 
 
@@ -48,22 +50,49 @@ async def livez() -> Response:
 @router.get("/health")
 @router.get("/readyz")
 async def health(request: Request) -> Response:
+    """How this node is; 503 when no more clients should be sent to it."""
     kernel = get_kernel(request)
-    checks = {"database": await check_database(request), "bus": "ok"}
+    cluster: Cluster = request.app.state.cluster
+    unheard = cluster.unheard()
+    checks = {
+        "database": await check_database(request),
+        "bus": "split" if unheard else bus_state(cluster.state, kernel.bus.state),
+    }
+    if kernel.redis is not None:
+        checks["redis"] = "ok" if kernel.redis.available else "failed"
     if request.app.state.delivery.draining:
         checks["draining"] = "yes"
-    healthy = checks["database"] == "ok" and "draining" not in checks
+    status = judge(checks)
     document: dict[str, Any] = {
-        "status": "ok" if healthy else "draining" if "draining" in checks else "failed",
+        "status": status,
         "version": __version__,
         "uptime": round(time.monotonic() - STARTED, 1),
         "env": kernel.settings.hubbub_env,
         "node": request.app.state.node,
+        "nodes": len(cluster.live),
         "checks": checks,
         "bus": kernel.bus.mode,
         "loop_lag": request.app.state.loop_lag.figures(),
     }
-    return json_response(document, 200 if healthy else 503)
+    if unheard:
+        document["unheard"] = [row.name for row in unheard]
+    return json_response(document, 503 if status in UNREADY else 200)
+
+
+def bus_state(hearing: str, links: str) -> str:
+    """How the canary finds the bus, or, before it could know, how its connections are."""
+    return links if hearing == "ok" else hearing
+
+
+def judge(checks: Mapping[str, str]) -> str:
+    """The worst of the checks, in one word."""
+    if checks["database"] == "failed":
+        return "failed"
+    if "draining" in checks:
+        return "draining"
+    if checks["bus"] in ("deaf", "starting"):
+        return checks["bus"]
+    return "ok" if all(value == "ok" for value in checks.values()) else "degraded"
 
 
 @router.get("/metrics")
@@ -87,8 +116,7 @@ async def metrics(request: Request) -> Response:
 async def socket_stats(request: Request, caller: CurrentCaller) -> Response:
     """What each node's sockets do, and all together. For owners and admins."""
     require_role(caller, "owner", "admin")
-    nodes = [request.app.state.statistics.node_figures(request.app.state.node)]
-    return json_response({"total": add_up(nodes), "nodes": nodes})
+    return json_response(request.app.state.totals.report())
 
 
 class ClientError(BaseModel):

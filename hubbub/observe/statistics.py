@@ -1,5 +1,6 @@
 """Live figures of the system, for its clients, its operators and Prometheus."""
 
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from prometheus_client.registry import Collector
 from hubbub.gateway import REFUSAL_REASONS, Gateway
 from hubbub.kernel.delivery import Delivery
 from hubbub.kernel.kernel import Kernel
+from hubbub.kernel.nodes import Node
 from hubbub.kernel.presence import Presence
 from hubbub.observe.loop_lag import LoopLag
 
@@ -35,7 +37,9 @@ class Statistics:
         delivery: Delivery,
         presence: Presence,
         loop_lag: LoopLag,
+        node: Node,
     ) -> None:
+        self._names = {"node": node.name, "id": node.id, "roles": node.roles}
         self._kernel = kernel
         self._gateway = gateway
         self._delivery = delivery
@@ -56,26 +60,16 @@ class Statistics:
         return round((after - before) / (end - start), 1) if end > start else 0.0
 
     def figures(self) -> dict[str, Any]:
-        """What every client may know (docs/api.md, `stats`)."""
-        return {
-            "online": len(self._presence.online()),
-            "active": self._delivery.people,
-            "sockets": self._gateway.stats().sockets,
-            "messages_per_second": self.messages_per_second(),
-            "nodes": 1,
-        }
-
-    def node_figures(self, node: str) -> dict[str, Any]:
         """What this node does, for its operators (docs/api.md, `/api/socket/stats`)."""
         stats = self._gateway.stats()
         return {
-            "node": node,
+            **self._names,
             "sockets": stats.sockets,
             "sessions": stats.sessions,
             "rooms": stats.rooms,
             "namespaces": stats.namespaces,
-            "online": len(self._presence.online()),
-            "active": self._delivery.people,
+            "online": len(self._presence.here()),
+            "active": self._kernel.activity.count(time.monotonic()),
             "messages_per_second": self.messages_per_second(),
             "deliveries": stats.deliveries,
             "bytes_sent": stats.bytes_out,
@@ -94,19 +88,20 @@ def by_reason(refused: Mapping[str, int]) -> dict[str, int]:
 def add_up(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The figures of all nodes together: sums, but of the lags the worst, and of the means their mean.
 
-    A room with sockets on two nodes, and a person, count on each of them; namespaces are everywhere the same.
+    A room with sockets on two nodes, and a person, count on each of them; namespaces are everywhere the same. A node
+    of another version may lack a figure.
     """
     total: dict[str, Any] = {"nodes": len(nodes)}
-    for name in nodes[0]:
-        values = [node[name] for node in nodes]
+    for name, example in nodes[0].items():
+        values = [node[name] for node in nodes if name in node]
         if name == "namespaces":
             total[name] = max(values)
         elif name == "loop_lag":
             mean = sum(lag["mean"] for lag in values) / len(values)
             total[name] = {"max": max(lag["max"] for lag in values), "mean": round(mean, 6)}
         elif name == "refused_connects":
-            total[name] = {reason: sum(value[reason] for value in values) for reason in values[0]}
-        elif name != "node":
+            total[name] = {r: sum(value.get(r, 0) for value in values) for r in example}
+        elif isinstance(example, int | float):
             total[name] = round(sum(values), 1)
     return total
 
