@@ -212,7 +212,7 @@ def check_reads(logs: Sequence[ClientLog], truth: Truth) -> Iterator[Violation]:
             told = f"{truth.read_marks.get((user, room))} in the table, {seq} in the log of {room}"
             yield Violation("read_mark", user, told)
     moving = {
-        entry.data["room"]
+        (user, entry.data["room"])
         for user, entries in truth.log.items()
         for entry in entries
         if entry.kind in ("member.left", "member.joined") and entry.data["user"] == user
@@ -220,7 +220,7 @@ def check_reads(logs: Sequence[ClientLog], truth: Truth) -> Iterator[Violation]:
     for log in logs:
         for key, (seq, _) in log.acknowledged.items():
             sent = log.sent[key]
-            if sent.kind == "room.read" and sent.stream not in moving:
+            if sent.kind == "room.read" and (log.user, sent.stream) not in moving:
                 kept = truth.read_marks.get((log.user, sent.stream), -1)
                 if kept < seq:
                     yield Violation("read_mark", log.name, f"{kept}, acknowledged {seq}")
