@@ -10,6 +10,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from hubbub import __version__
+from hubbub.cli.options import DATA_DIR
 from hubbub.kernel.database import Database
 from hubbub.kernel.errors import Problem
 from hubbub.kernel.kernel import Kernel
@@ -56,11 +57,6 @@ class ServeError(click.ClickException):
 @click.version_option(__version__, prog_name="hubbub")
 def main() -> None:
     """Hubbub: a self-hosted workspace where a small company and its clients work together live."""
-
-
-DATA_DIR = click.option(
-    "--data-dir", type=click.Path(path_type=Path), help="Where the data lives (DATA_DIR)."
-)
 
 
 @main.command()
@@ -215,3 +211,9 @@ def run_with_kernel(data_dir: Path | None, work: Callable[[Kernel], Awaitable[T]
             await kernel.close()
 
     return asyncio.run(run())
+
+
+# Last: they are made of what is above.
+from hubbub.cli.relay import relay  # noqa: E402
+
+main.add_command(relay)

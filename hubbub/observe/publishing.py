@@ -1,17 +1,18 @@
 """The figures of the relay to a broker, for Prometheus (docs/relay.md)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from hubbub.kernel.publisher.publisher import Publisher
+if TYPE_CHECKING:
+    from hubbub.kernel.publisher.publisher import Publisher
 
 
 class PublisherCollector(Collector):
     """Read when Prometheus asks. The lag is told by the process that publishes, and by no other."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: "Publisher") -> None:
         self._publisher = publisher
 
     def collect(self) -> Any:
