@@ -42,11 +42,21 @@ class Authenticator:
         self._known: OrderedDict[str, Standing] = OrderedDict()
         self._asked = Joined(self._read_standings)
 
-    async def authenticate(self, token: str, address: str) -> tuple[Caller, int]:
-        """The caller, and when the token runs out (milliseconds). Raises Unauthenticated."""
+    def claim(self, token: str, address: str) -> tuple[Caller, int]:
+        """Who the token says the caller is, without a look at the session; else as `authenticate`."""
+        claims = self.tokens.read(token, self._kernel.clock())
+        return Caller(claims.user, claims.role, claims.session, address), claims.expires_at
+
+    async def authenticate(
+        self, token: str, address: str, *, fresh: bool = False
+    ) -> tuple[Caller, int]:
+        """The caller, and when the token runs out (milliseconds). Raises Unauthenticated.
+
+        With `fresh` the session is looked up now, whatever was found lately.
+        """
         now = self._kernel.clock()
         claims = self.tokens.read(token, now)
-        standing = self._known.get(claims.session)
+        standing = None if fresh else self._known.get(claims.session)
         if standing is None or now - standing.checked_at >= CHECKED_MS:
             found = await self._asked.ask((claims.session, claims.user))
             standing = found or Standing("", False, now, now)

@@ -8,15 +8,16 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from hubbub.gateway import ConnectRefused, EncodedJson, Namespace, Socket
+from hubbub.kernel.caller import Caller
 from hubbub.kernel.connection import Connection
 from hubbub.kernel.delivery import Delivery
-from hubbub.kernel.errors import Forbidden, Problem, Unauthenticated, Unavailable
+from hubbub.kernel.errors import Forbidden, NotFound, Problem, Unauthenticated, Unavailable
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.log import Entry
 from hubbub.kernel.presence import Presence
 from hubbub.kernel.schemas import Identifier
 from hubbub.kernel.sockets import count_command, parse_input, require_connection
-from hubbub.people.access import authenticate
+from hubbub.people.access import get_authenticator
 from hubbub.people.roles import COLLEAGUES
 
 logger = logging.getLogger("hubbub.realtime")
@@ -54,6 +55,23 @@ def accept_sockets(
         set(ids) if caller.role in COLLEAGUES else set()
     )
     limited = kernel.settings.rate_limits
+    authenticator = get_authenticator(kernel)
+
+    async def admit(socket: Socket, token: str) -> Caller:
+        caller, expires_at = authenticator.claim(token, socket.address)
+        try:
+            connection = await delivery.attach(socket, caller, expires_at)
+        except NotFound:
+            raise Unauthenticated("The session has ended. Sign in again.") from None
+        try:
+            # Asked once the person's stream is followed: what ends the session later comes as an entry.
+            found, _ = await authenticator.authenticate(token, socket.address, fresh=True)
+        except BaseException:
+            delivery.detach(connection)
+            raise
+        if connection.caller is caller:
+            connection.caller = found
+        return found
 
     @namespace.on_connect
     async def connect(socket: Socket, auth: Any) -> None:
@@ -66,8 +84,7 @@ def accept_sockets(
             token = auth.get("token") if isinstance(auth, dict) else None
             if not isinstance(token, str):
                 raise Unauthenticated("Sign in first.")
-            caller, expires_at = await authenticate(kernel, token, socket.address)
-            await delivery.attach(socket, caller, expires_at)
+            caller = await admit(socket, token)
         except Problem as problem:
             if isinstance(problem, Unavailable):
                 problem.retry_after = delivery.retry_after()
@@ -101,18 +118,25 @@ def accept_sockets(
         connection = require_connection(socket)
         count_command(connection, enabled=limited)
         given = parse_input(Token, arguments).token
-        caller, expires_at = await authenticate(kernel, given, socket.address)
+        caller, expires_at = await authenticator.authenticate(given, socket.address)
         if (caller.id, caller.session) != (connection.caller.id, connection.caller.session):
             raise Forbidden("This token belongs to another session.")
         connection.expires_at = max(connection.expires_at, expires_at)
         return EncodedJson(b'{"ok":true}')
 
+    def forget(user: str) -> None:
+        """The person's sessions are looked up anew by their next request here."""
+        for connection in delivery.connections_of(user):
+            authenticator.forget(connection.caller.session)
+
     def session_ended(entry: Entry) -> None:
+        forget(entry.stream)
         delivery.end_session(entry.stream, orjson.loads(entry.data).get("session"))
 
     def user_changed(entry: Entry) -> None:
         person = orjson.loads(entry.data)
         if entry.stream == person["id"]:
+            forget(entry.stream)
             hold(delivery.recheck(person["id"], person["role"]))
 
     delivery.on_entry.setdefault("session.ended", []).append(session_ended)
