@@ -18,6 +18,15 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _DEFAULT_PORTS = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 
 
+# What engine.io itself answers with the status 400, so that its clients and tools know it.
+CODES = {
+    "Transport unknown": 0,
+    "Session ID unknown": 1,
+    "Bad handshake method": 2,
+    "Unsupported protocol version": 5,
+}
+
+
 class Refusal(Exception):  # noqa: N818 - an answer, not an error of the program
     """The request is answered with this status and goes no further."""
 
@@ -28,6 +37,14 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of the program
         self.status = status
         self.message = message
         self.headers = headers
+
+    @property
+    def body(self) -> bytes:
+        """The message, as JSON with a code where engine.io has one."""
+        code = CODES.get(self.message)
+        if code is None:
+            return self.message.encode()
+        return b'{"code":%d,"message":"%s"}' % (code, self.message.encode())
 
 
 def direct_address(peer: Peer, headers: Mapping[str, str]) -> str:  # noqa: ARG001
@@ -127,7 +144,7 @@ def check_upgrade(request: Request, headers: Mapping[str, str]) -> bytes:
 
 def encode_refusal(refusal: Refusal) -> bytes:
     """A complete HTTP response that ends the connection."""
-    body = refusal.message.encode()
+    body = refusal.body
     lines = [
         f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}",
         "Content-Type: text/plain; charset=utf-8",

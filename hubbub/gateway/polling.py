@@ -210,7 +210,7 @@ class PollingApp:
             status, body, kind = await self._serve(request, receive)
             headers = [kind, *cors] if request.method != "OPTIONS" else [*_PREFLIGHT, *cors]
         except Refusal as refusal:
-            status, body = refusal.status, refusal.message.encode()
+            status, body = refusal.status, refusal.body
             headers = [_TEXT, *cors]
             headers += [(n.lower().encode(), v.encode()) for n, v in refusal.headers]
         headers.append((b"cache-control", b"no-store"))

@@ -1,0 +1,35 @@
+// Follows one stream with the stock client until its input ends: node follow.mjs URL TOKEN STREAM TRANSPORTS CURSOR.
+// Prints a line for each thing that happens: `connect TRANSPORT`, `entry SEQ KIND`, `refused MESSAGE`.
+import { io } from "socket.io-client";
+
+const [, , url, token, stream, transports, start] = process.argv;
+let cursor = Number(start);
+const say = (...words) => process.stdout.write(`${words.join(" ")}\n`);
+
+const socket = io(url, {
+  auth: { token },
+  transports: transports.split(","),
+  withCredentials: true,
+  reconnectionDelay: 100,
+  reconnectionDelayMax: 1_000,
+});
+
+socket.on("connect", async () => {
+  say("connect", socket.io.engine.transport.name);
+  const answer = await socket.emitWithAck("follow", { streams: { [stream]: cursor } });
+  if (!answer.ok || answer.streams[stream].error || answer.streams[stream].reset) say("refused", JSON.stringify(answer));
+});
+socket.on("entries", (batch) => {
+  for (const { stream: of, seq, kind } of batch) {
+    if (of !== stream || seq <= cursor) continue;
+    if (seq !== cursor + 1) say("hole", cursor, seq);
+    cursor = seq;
+    say("entry", seq, kind);
+  }
+});
+socket.on("goaway", ({ retry_after }) => setTimeout(() => socket.io.engine.close(), retry_after * 1_000));
+socket.on("connect_error", (error) => {
+  say("error", error.message, error.description ?? "", error.context?.responseText ?? "");
+  if (!socket.active) setTimeout(() => socket.connect(), (error.data?.retry_after ?? 1) * 1_000);
+});
+process.stdin.on("end", () => process.exit(0)).resume();
