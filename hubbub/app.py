@@ -155,6 +155,7 @@ class Application:
         api.state.publisher = self.publisher
         api.state.loop_lag = self.loop_lag
         api.state.registry = registry
+        api.state.wakeup = self.wakeup
         api.state.node = self.node.name
         install_problem_handlers(api)
         # Side by side in one list: an included router is searched as a whole, twice, for each request.

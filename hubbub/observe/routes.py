@@ -60,6 +60,8 @@ async def health(request: Request) -> Response:
     }
     if kernel.redis is not None:
         checks["redis"] = "ok" if kernel.redis.available else "failed"
+    if kernel.settings.jobs_url:
+        checks["jobs"] = request.app.state.wakeup.state
     if request.app.state.delivery.draining:
         checks["draining"] = "yes"
     status = judge(checks)

@@ -258,3 +258,44 @@ def figures(connection: Connection) -> dict[str, int]:
         )
     ).one()
     return {name: int(value or 0) for name, value in row._mapping.items()}
+
+
+def find_jobs(
+    connection: Connection, states: Sequence[str], kind: str | None, most: int
+) -> list[Any]:
+    """Rows of jobs in these states, schedules included, the newest first; `age_ms` tells when they ran or will."""
+    query = select(
+        jobs, (database_now() - func.coalesce(jobs.c.finished_at, jobs.c.run_at)).label("age_ms")
+    ).where(jobs.c.state.in_(states))
+    if kind is not None:
+        query = query.where(jobs.c.kind == kind)
+    return list(connection.execute(query.order_by(jobs.c.id.desc()).limit(most)))
+
+
+def retry(connection: Connection, job: str) -> bool:
+    """Gives a dead job as many attempts again as it had, from now on; False when no such job is dead.
+
+    Raises IntegrityError when another job with its key waits or runs.
+    """
+    dead = (jobs.c.id == job) & (jobs.c.state == "dead")
+    values: dict[str, Any] = {
+        "state": "ready",
+        "run_at": database_now(),
+        "attempts": 0,
+        "finished_at": None,
+    }
+    return connection.execute(update(jobs).where(dead).values(values)).rowcount == 1
+
+
+def run_now(connection: Connection, schedule: str) -> str | None:
+    """Makes a schedule due; answers its state, None when there is no such schedule."""
+    known = (jobs.c.kind == schedule) & jobs.c.every_ms.is_not(None)
+    waiting = update(jobs).where(known, jobs.c.state == "ready").values(run_at=database_now())
+    connection.execute(waiting)
+    state: str | None = connection.execute(select(jobs.c.state).where(known)).scalar()
+    return state
+
+
+def schedule_names(connection: Connection) -> list[str]:
+    query = select(jobs.c.kind).where(jobs.c.every_ms.is_not(None)).order_by(jobs.c.kind)
+    return list(connection.execute(query).scalars())
