@@ -261,7 +261,8 @@ class Connection:
             socket.send_frames(frames)
 
     def _fail(self, socket: Socket, number: int | None, event: str, error: BaseException) -> None:
-        if not isinstance(error, asyncio.CancelledError):
+        # A traceback for everybody who is told to come back later would cost more than serving them.
+        if not isinstance(error, asyncio.CancelledError) and not getattr(error, "expected", False):
             logger.error("the handler of %r failed", event, exc_info=error)
         try:
             result = self.gateway.on_error(socket, event, error)

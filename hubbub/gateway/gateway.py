@@ -69,7 +69,8 @@ class Gateway:
       host; ``"*"`` for any.
     - ``client_address``: finds the client's address from the connection's peer and the headers.
     - ``on_error``: called with socket, event and exception when an event handler fails; what it
-      returns is acknowledged.
+      returns is acknowledged. The failure is logged, unless the exception has a true attribute
+      ``expected``.
     """
 
     def __init__(

@@ -9,6 +9,8 @@ class Problem(Exception):  # noqa: N818 - the field's word (RFC 9457)
     type = "about:blank"
     status = 500
     title = "Internal error"
+    expected = True
+    """It is an answer, not a fault of ours: the gateway does not log it."""
 
     def __init__(
         self,
