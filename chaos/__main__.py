@@ -1,17 +1,33 @@
-"""`python -m chaos`: one scenario, all of them, or a mutation (docs/chaos.md)."""
+"""`python -m chaos`: one scenario, a mechanism switched off, or all there is (docs/chaos.md)."""
 
 import argparse
 import random
+import signal
 import sys
+import time
 from dataclasses import replace
+from typing import NoReturn
 
 import uvloop
 
 from chaos.mutations import PROOFS
+from chaos.report import write_page
 from chaos.scenarios import SCENARIOS, Result, mutated, run_scenario
 from chaos.servers import StartError
 
 SHOWN = 15
+SEEDS = 20
+NAMED = (
+    "node-killed",
+    "rolling-kill",
+    "deaf-node",
+    "redis-gone",
+    "failover",
+    "reconnect-storm",
+    "poisoned-client",
+    "split",
+    "spoiled-bus",
+)
 
 
 def say(sentence: str) -> None:
@@ -25,33 +41,16 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="how long the faults last")
     parser.add_argument("--clients", type=int)
     parser.add_argument("--nodes", type=int)
+    parser.add_argument("--no-redis", action="store_true", help="nodes meet in the database alone")
+    parser.add_argument("--mutate", choices=sorted(PROOFS), help="what to switch off: must go red")
     parser.add_argument(
-        "--no-redis", action="store_true", help="nodes find changes by the sweep alone"
-    )
-    parser.add_argument(
-        "--mutate", choices=sorted(PROOFS), help="switch a mechanism off: must go red"
+        "--all", action="store_true", help=f"everything, `mixed` with {SEEDS} seeds"
     )
     return parser.parse_args(words)
 
 
-def show(result: Result) -> None:
-    """Prints what a run showed, with its violations."""
-    say(
-        f"{result.scenario} seed {result.seed}: {result.acknowledged} acknowledged, "
-        f"{result.delivered} deliveries checked, {result.faults} faults, "
-        f"converged in {result.converged:.2f} s, {len(result.recovered)} connections lost and back "
-        f"(median {result.slowest(0.5):.2f} s, slowest {result.slowest(1.0):.2f} s), "
-        f"memory {result.memory[0] / 1e6:.0f} to {result.memory[1] / 1e6:.0f} MB, "
-        f"{result.seconds:.0f} s in all"
-    )
-    for violation in result.violations[:SHOWN]:
-        say(f"  VIOLATION {violation}")
-    if len(result.violations) > SHOWN:
-        say(f"  and {len(result.violations) - SHOWN} more")
-
-
-def main() -> int:
-    options = parse(sys.argv[1:])
+def run_one(options: argparse.Namespace) -> Result:
+    """One run as asked for, shown. Raises StartError."""
     proof = PROOFS.get(options.mutate)
     scenario = SCENARIOS[proof.scenario if proof else options.scenario]
     shape = scenario.shape
@@ -68,17 +67,74 @@ def main() -> int:
         shape = replace(shape, redis=False)
     seconds = options.seconds or scenario.seconds
     say(f"{scenario.name}, seed {options.seed}: {scenario.about}")
+    result: Result = uvloop.run(run_scenario(scenario, options.seed, seconds, shape, say))
+    show(result)
+    return result
+
+
+def show(result: Result) -> None:
+    """Prints what a run showed, with its violations."""
+    say(
+        f"{result.scenario} seed {result.seed}: {result.acknowledged} acknowledged, "
+        f"{result.delivered} deliveries checked, {result.faults} faults, "
+        f"converged in {result.converged:.2f} s, {len(result.recovered)} connections lost and back "
+        f"(median {result.slowest(0.5):.2f} s, p99 {result.slowest(0.99):.2f} s, "
+        f"last {result.slowest(1.0):.2f} s), "
+        f"memory {result.memory[0] / 1e6:.0f} to {result.memory[1] / 1e6:.0f} MB, "
+        f"{result.seconds:.0f} s in all"
+    )
+    if result.mutation:
+        expected = PROOFS[result.mutation].expected
+        seen = result.count(expected)
+        say(f"without {result.mutation}: {seen} times {expected}; at least once is as it must be")
+    for violation in result.violations[: 3 if result.mutation else SHOWN]:
+        say(f"  VIOLATION {violation}")
+    if len(result.violations) > SHOWN:
+        say(f"  {len(result.violations)} in all")
+
+
+def passed(result: Result) -> bool:
+    """Whether a run without a mutation had no violation, and one with it had the one it must show."""
+    if result.mutation:
+        return result.count(PROOFS[result.mutation].expected) > 0
+    return not result.violations
+
+
+def run_all(options: argparse.Namespace) -> bool:
+    """Every scenario, `mixed` with seeds from the given one on, every mutation; writes the page."""
+    began = time.monotonic()
+    results: list[Result] = []
+    asked = [argparse.Namespace(**vars(options) | {"scenario": name}) for name in NAMED]
+    asked += [
+        argparse.Namespace(**vars(options) | {"scenario": "mixed", "seed": options.seed + number})
+        for number in range(SEEDS)
+    ]
+    asked += [argparse.Namespace(**vars(options) | {"mutate": name}) for name in PROOFS]
+    for one in asked:
+        results.append(run_one(one))
+        # Whatever happens later, what was seen is on the page.
+        write_page(results, time.monotonic() - began)
+    failed = [result for result in results if not passed(result)]
+    for result in failed:
+        what = f"--mutate {result.mutation}" if result.mutation else f"--scenario {result.scenario}"
+        say(f"FAILED: {what} --seed {result.seed}")
+    return not failed
+
+
+def end(_number: int, _frame: object) -> NoReturn:
+    # As an exception, so that everything started is ended.
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, end)
+    options = parse(sys.argv[1:])
     try:
-        result = uvloop.run(run_scenario(scenario, options.seed, seconds, shape, say))
+        fine = run_all(options) if options.all else passed(run_one(options))
     except StartError as error:
         say(f"It could not be started: {error}")
         return 2
-    show(result)
-    if proof:
-        seen = result.count(proof.expected)
-        say(f"without {options.mutate}: {seen} times {proof.expected}, as it must be")
-        return 0 if seen else 1
-    return 1 if result.violations else 0
+    return 0 if fine else 1
 
 
 if __name__ == "__main__":

@@ -247,16 +247,21 @@ class LightClient:
             marks[stream] = From(self.wanted[stream])
             self.log.seen.setdefault(stream, []).append(marks[stream])
 
+        def later(error: dict[str, Any], again: list[str]) -> None:
+            """The server has no time just now and says when it will have."""
+            wait = float(error.get("retry_after") or 1)
+            asyncio.get_running_loop().call_later(wait, self._follow_again, self._wire, again)
+
         def answered(ack: dict[str, Any]) -> None:
             if not ack.get("ok"):
-                self.drop()
+                later(ack.get("error") or {}, streams)
                 return
             for stream, state in ack["streams"].items():
                 if "error" in state:
-                    status = int(state["error"].get("status", 0))
-                    self._reset(stream, 0, "withdrawn" if status in (403, 404) else "refused")
-                    if status not in (403, 404):
-                        self.drop()
+                    if state["error"].get("status") in (403, 404):
+                        self._reset(stream, 0, "withdrawn")
+                    else:
+                        later(state["error"], [stream])
                 elif state.get("reset"):
                     self._reset(stream, state["head"], "too_old")
                 else:
@@ -265,6 +270,11 @@ class LightClient:
             self._check_recovered()
 
         self._emit("follow", {"streams": {s: self.wanted[s] for s in streams}}, answered)
+
+    def _follow_again(self, wire: "Wire | None", streams: list[str]) -> None:
+        wanted = [stream for stream in streams if stream in self.wanted]
+        if wanted and wire is self._wire:
+            self.follow(wanted)
 
     def _check_recovered(self) -> None:
         if not self.recovered and self.online:
