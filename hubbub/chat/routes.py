@@ -116,7 +116,7 @@ async def list_messages(
     around: Place = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Response:
-    page = await get_kernel(request).read(
+    page = await get_kernel(request).read_history(
         queries.list_messages,
         caller,
         room=room,
@@ -172,7 +172,7 @@ async def get_message(request: Request, caller: CurrentCaller, message: Identifi
 @router.get("/messages/{message}/thread")
 async def list_thread(request: Request, caller: CurrentCaller, message: Identifier) -> Response:
     return json_response(
-        await get_kernel(request).read(queries.list_thread, caller, message=message)
+        await get_kernel(request).read_history(queries.list_thread, caller, message=message)
     )
 
 

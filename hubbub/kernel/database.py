@@ -23,6 +23,7 @@ from hubbub.kernel.errors import Unavailable
 from hubbub.kernel.postgresql import (
     DATABASE_ERRORS,
     POOL_WAIT_SECONDS,
+    TRANSACTION_SECONDS,
     DatabaseUrlError,
     Server,
     check_room,
@@ -108,6 +109,7 @@ class Database:
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._closed = Event()
         self._server: Server | None = None
+        self._watched: list[tuple[Server, float]] = []
         if self.sqlite:
             create_private_file(Path(str(self.url.database)))
             self._reading = self._sqlite_engine("BEGIN", readers)
@@ -119,7 +121,8 @@ class Database:
             # One more than the lanes: maintenance does not keep commands waiting.
             self._writing = server.engine(LANES + 1, "READ COMMITTED", *BY_KEY)
             ping_when_idle(self._writing)
-            Thread(target=self._watch, args=(server,), name="database watch", daemon=True).start()
+            self.watch(server, TRANSACTION_SECONDS)
+            Thread(target=self._look_on, name="database watch", daemon=True).start()
         # On SQLite BEGIN and COMMIT cost no round trip.
         self._asking = (
             self._reading
@@ -159,10 +162,15 @@ class Database:
 
         return engine
 
-    def _watch(self, server: Server) -> None:
+    def watch(self, server: Server, longest: float) -> None:
+        """From now on cuts connections to that server when they are in use for longer (seconds)."""
+        self._watched.append((server, longest))
+
+    def _look_on(self) -> None:
         while not self._closed.wait(WATCH_SECONDS):
-            if hanging := server.cut_hanging():
-                logger.warning("cut %d connections whose server does not answer", hanging)
+            for server, longest in self._watched:
+                if hanging := server.cut_hanging(longest):
+                    logger.warning("cut %d connections whose server does not answer", hanging)
 
     @property
     def losses(self) -> int:

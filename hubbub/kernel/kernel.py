@@ -23,6 +23,7 @@ from hubbub.kernel.limits import Limits, Shared, limit_table
 from hubbub.kernel.log import Encoded, Entry
 from hubbub.kernel.presence import Activity
 from hubbub.kernel.relay import Relay
+from hubbub.kernel.replicas import Replicas
 from hubbub.kernel.seal import Seal
 from hubbub.settings import Settings
 
@@ -59,6 +60,9 @@ class Kernel:
         self.secrets = list(secrets)
         self.clock = clock
         self.database = Database(settings.database, readers=settings.database_pool)
+        self.replicas = Replicas(
+            self.database, settings.database_replica_url, settings.database_pool
+        )
         self.redis: RedisStore | None = None
         if settings.redis_url and bus is None:
             self.redis, bus = open_redis(settings.redis_url)
@@ -150,6 +154,12 @@ class Kernel:
         """Runs `function(connection, …)` in one consistent snapshot. Raises Problem."""
         return await self.database.read(function, *args, **kwargs)
 
+    async def read_history(
+        self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `read`, for what may take long: on a replica where there is one that is as new. Raises Problem."""
+        return await self.replicas.read(function, *args, **kwargs)
+
     async def record_denied(self, caller: Caller, action: str, target: str, detail: str) -> None:
         """Writes an audit row for something refused before it became a command."""
 
@@ -186,6 +196,7 @@ class Kernel:
         await self.bus.close()
         if self.redis is not None:
             await self.redis.close()
+        self.replicas.close()
         await asyncio.to_thread(self.database.close)
 
 

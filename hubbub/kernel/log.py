@@ -287,6 +287,29 @@ def read_ahead(connection: Connection, known: Sequence[tuple[str, int]]) -> list
     return list(look_up(connection, [(AHEAD, known)])[0]) if known else []
 
 
+OTHERWISE = Statement(
+    "SELECT given.stream, max(coalesce(streams.head, 0)) FROM {given} "
+    "LEFT JOIN streams ON streams.id = given.stream "
+    "LEFT JOIN entries ON entries.stream = given.stream AND entries.seq = given.seq "
+    "WHERE streams.id IS NULL OR given.seq > streams.head OR (given.written >= 0 "
+    "AND given.seq > streams.floor AND (entries.at IS NULL OR entries.at <> given.written)) "
+    "GROUP BY given.stream",
+    "stream",
+    "#seq",
+    "#written",
+)
+
+
+def read_otherwise(
+    connection: Connection, known: Sequence[tuple[str, int, int]]
+) -> list[tuple[str, int]]:
+    """Streams that no longer have an entry as it was known (stream, seq, at), and their heads.
+
+    An `at` below zero only asks whether the stream reaches that far.
+    """
+    return list(look_up(connection, [(OTHERWISE, known)])[0]) if known else []
+
+
 def scrub_entry(connection: Connection, stream: str, seq: int, data: bytes) -> None:
     """Replaces what an entry tells, so that erased words are gone from the log too."""
     connection.execute(

@@ -241,7 +241,7 @@ class Server:
             if other is mine:
                 self._in_use.pop(key, None)
 
-    def cut_hanging(self, longest: float = TRANSACTION_SECONDS) -> int:
+    def cut_hanging(self, longest: float) -> int:
         """Cuts connections in use for longer than that; whoever waits for them gets an error. How many."""
         before = time.monotonic() - longest
         hanging = [

@@ -35,6 +35,9 @@ ASKED_AT_ONCE = 1_000
 HOLE_SECONDS = 0.03
 """How long a hole may be the mere overtaking of two nodes' hints."""
 REPAIRS_AT_ONCE = 8
+NEWEST_COMPARED = 64
+COMPARED_AT_ONCE = 4_000
+"""Entries compared with the log in one query after the database was lost, and those of one stream."""
 
 
 @dataclass(slots=True)
@@ -98,6 +101,7 @@ class Relay:
         self._swept_at = clock()
         self._round: list[str] = []
         self._gap = asyncio.Event()
+        self._losses = database.losses
         self.repaired = 0
         bus.attach(self)
 
@@ -295,13 +299,38 @@ class Relay:
             followed.known = followed.last
             followed.waiting.clear()
             return False
-        followed.last = state.head
-        followed.known = max(followed.known, state.head)
+        known = followed.known
+        self._start_afresh(stream, followed, state.head)
+        followed.known = max(known, state.head)
+        return True
+
+    def _start_afresh(self, stream: str, followed: Followed, head: int) -> None:
+        followed.last = followed.known = head
         followed.waiting.clear()
         followed.ring.clear()
         followed.ring_bytes = 0
-        self._reset(stream, state.head)
-        return True
+        self._reset(stream, head)
+
+    async def _compare(self) -> None:
+        """Looks whether another history has taken the place of what was delivered. Raises Unavailable.
+
+        A standby that was promoted may lack the last commits, and so may a database that was restored: followers
+        of streams where that is so start afresh.
+        """
+        losses = self._database.losses
+        known: list[tuple[str, int, int]] = []
+        for stream, followed in self._followed.items():
+            known.append((stream, followed.last, -1))
+            newest = islice(reversed(followed.ring), NEWEST_COMPARED)
+            known += [(stream, encoded.seq, encoded.entry.at) for encoded in newest]
+        for place in range(0, len(known), COMPARED_AT_ONCE):
+            part = known[place : place + COMPARED_AT_ONCE]
+            for stream, head in await self._database.ask(log.read_otherwise, part):
+                followed_now = self._followed.get(stream)
+                if followed_now is not None:
+                    logger.warning("%s: the database has another history now", stream)
+                    self._start_afresh(stream, followed_now, head)
+        self._losses = losses
 
     async def sweep(self) -> None:
         """Looks once for entries whose hint was lost. Raises Unavailable.
@@ -309,6 +338,8 @@ class Relay:
         A node with few streams asks for their heads: its cost is its own, whatever happens elsewhere. One with many
         asks what changed lately, and in turn for some of its streams by name, whatever the nodes' clocks say.
         """
+        if self._losses != self._database.losses:
+            await self._compare()
         started = self._clock()
         changed: list[tuple[str, int]] = []
         if len(self._followed) > ASKED_AT_ONCE:

@@ -48,5 +48,5 @@ async def list_entries(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     kernel = get_kernel(request)
-    page = await kernel.read(read_page, caller, kernel.stream_access, stream, after, limit)
+    page = await kernel.read_history(read_page, caller, kernel.stream_access, stream, after, limit)
     return json_response(page)

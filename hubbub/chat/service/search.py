@@ -139,4 +139,4 @@ async def index_new_messages(kernel: Kernel) -> int:
 async def search(kernel: Kernel, caller: Caller, **arguments: Any) -> dict[str, Any]:
     """Searches after everything posted so far is in the index; arguments as `search_messages`."""
     await index_new_messages(kernel)
-    return await kernel.read(search_messages, caller, **arguments)
+    return await kernel.read_history(search_messages, caller, **arguments)
