@@ -157,7 +157,7 @@ def make_client(address: RedisAddress) -> aioredis.Redis:
     if address.kind == "cluster":
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
         cluster = aioredis.RedisCluster(
-            startup_nodes=nodes, ssl=address.tls, cluster_error_retry_attempts=1, **options, **tls
+            startup_nodes=nodes, ssl=address.tls, **options, **tls
         )
         # The same commands; what a cluster adds or lacks is not used here.
         return cast(aioredis.Redis, cluster)
