@@ -217,7 +217,7 @@ class Server:
             arguments.pop("options", None)
         else:
             words = [f"-c {setting}" for setting in settings]
-            arguments["options"] = " ".join([str(arguments.get("options", "")), *words]).strip()
+            arguments["options"] = " ".join([*words, str(arguments.get("options", ""))])
         try:
             connection = psycopg.connect(**arguments)
         except psycopg.OperationalError as error:

@@ -1,6 +1,9 @@
 """PostgreSQL as users run it: lost connections, full pools, pgbouncer, TLS, replicas (docs/database.md)."""
 
 import asyncio
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -265,7 +268,7 @@ async def test_pgbouncer_in_transaction_mode(
             assert query(bouncer, setting, name) == ("0",), "nothing is left in a shared session"
 
 
-def test_tls_is_verified() -> None:
+def test_tls_is_verified(tmp_path: Path) -> None:
     with running_tls_postgresql() as (server, made):
         right = f"postgresql://hubbub@localhost:{server.port}/postgres?sslmode=verify-full"
         wrong = right.replace("localhost", "127.0.0.1")
@@ -282,6 +285,20 @@ def test_tls_is_verified() -> None:
             with pytest.raises(OperationalError, match=words), refused.reading():
                 pass
             refused.close()
+        boot = subprocess.run(
+            [sys.executable, "-m", "hubbub", "serve", "--port", "0"],
+            env={
+                **os.environ,
+                "DATA_DIR": str(tmp_path),
+                "DATABASE_URL": f"{wrong}&sslrootcert=system",
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert boot.returncode == 1
+        assert boot.stderr.startswith("The database cannot be used: ")
+        assert "certificate" in boot.stderr
+        assert "Traceback" not in boot.stderr
 
 
 async def test_a_replica_shows_what_was_written_before_it_was_asked(
