@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hubbub.kernel.bus import Bus
 from hubbub.kernel.database import Database
 from hubbub.kernel.errors import Problem
-from hubbub.kernel.hearing import Hearing, State
+from hubbub.kernel.hearing import Hearing, Others, State
 from hubbub.kernel.nodes import Node, NodeTable, Seen
 
 logger = logging.getLogger("hubbub.cluster")
@@ -20,8 +20,9 @@ CANARY = "nodes.canary"
 BEAT_SECONDS = 0.8
 ECHO_SECONDS = 0.2
 """A canary usually is back within milliseconds: the row is written after it, so that others read how things are."""
-FRESH_MS = 1_800
-"""Another node hears when it heard itself within this time; less than three beats, more than two."""
+LATER_SECONDS = 2.0
+"""Another node hears if it heard itself this much later than this one; two beats apart they are anyhow."""
+RECENT_SECONDS = 5.0
 STALE_SECONDS = 3.0
 SPLIT_SECONDS = 8.0
 RESUBSCRIBE_BEATS = 8
@@ -53,6 +54,8 @@ class Cluster:
         self._hearing = Hearing("starting" if shared else "ok")
         self._echo = asyncio.Event()
         self._heard_at: float | None = None
+        self._began_at = float("-inf")
+        self._hearing_since: float | None = None
         self._peers: dict[str, float] = {}
         self._rows: list[Seen] = []
         self._read_at = 0.0
@@ -85,6 +88,7 @@ class Cluster:
 
     async def start(self) -> None:
         """Joins the others; returns after the first beat."""
+        self._began_at = asyncio.get_running_loop().time()
         await self._beat()
         self._running = asyncio.create_task(self._run(), name="cluster")
 
@@ -127,6 +131,8 @@ class Cluster:
         now = asyncio.get_running_loop().time()
         node = payload.decode("ascii", "replace")
         if node == self.node.id:
+            if self._heard_at is None or now - self._heard_at > LATER_SECONDS:
+                self._hearing_since = now
             self._heard_at = now
             self._echo.set()
         elif node in self._peers:
@@ -140,12 +146,14 @@ class Cluster:
 
     async def _write(self) -> None:
         loop = asyncio.get_running_loop()
-        heard = None
-        if self.shared and self._heard_at is not None:
-            heard = round((loop.time() - self._heard_at) * 1000)
         asked = loop.time()
+        figures = self._figures() | {"shared": self.shared}
+        heard = None
+        if self.shared and self._heard_at is not None and self._hearing_since is not None:
+            heard = round((asked - self._heard_at) * 1000)
+            figures["hearing_for"] = round(asked - self._hearing_since, 3)
         try:
-            self._rows = await self._table.beat(heard, self._figures() | {"shared": self.shared})
+            self._rows = await self._table.beat(heard, figures)
         except (Problem, SQLAlchemyError) as error:
             if not self._failing:
                 self._failing = True
@@ -164,17 +172,25 @@ class Cluster:
         finally:
             self._writing = None
 
-    def _others_hear(self) -> bool:
-        since = round((asyncio.get_running_loop().time() - self._read_at) * 1000)
-        return any(
-            row.heard_ago is not None and row.heard_ago + since <= FRESH_MS
-            for row in self.live
-            if row.id != self.node.id
-        )
+    def _others(self) -> Others:
+        """Whether others heard later than this node; ages count from when the rows were asked for."""
+        mine = self._began_at if self._heard_at is None else self._heard_at
+        recent = asyncio.get_running_loop().time() - RECENT_SECONDS
+        found: Others = "silent"
+        for row in self.live:
+            if row.heard_ago is None or row.id == self.node.id:
+                continue
+            heard_at = self._read_at - row.heard_ago / 1000
+            if heard_at < recent or heard_at < mine + LATER_SECONDS:
+                continue
+            if self._read_at - float(row.figures.get("hearing_for", 0.0)) <= mine:
+                return "hear"
+            found = "back"
+        return found
 
     def _judge(self) -> None:
         before = self.state
-        now = self._hearing.beat(self._echo.is_set(), self._others_hear())
+        now = self._hearing.beat(self._echo.is_set(), self._others())
         self._echo.clear()
         if now == "deaf":
             # At once, and then again and again: it is the only thing that can help.

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["starting", "ok", "degraded", "deaf"]
+Others = Literal["silent", "back", "hear"]
+"""Whether any other node hears itself: none; only since its own silence ended; all along."""
 
 MISSED_MOST = 3
 """Canaries in a row that may be missed: at BEAT_SECONDS, deafness is known within four seconds."""
 PATIENCE = 5
-"""Beats a node waits that hears nothing since Redis was gone for everybody, while others hear again already."""
+"""Beats a node waits that hears nothing while others are back: one finds Redis again sooner than the other."""
 STEADY = 3
 """Canaries in a row after which a deaf node trusts its ears again; doubled each time it was wrong lately."""
 STEADY_MOST = 48
@@ -31,14 +33,15 @@ class Hearing:
     _needed: int = STEADY
     _calm: int = FORGOTTEN_BEATS
 
-    def beat(self, heard: bool, others_hear: bool) -> State:
-        """Takes in whether the last canary came back, and whether others hear; answers the state."""
+    def beat(self, heard: bool, others: Others) -> State:
+        """Takes in whether the last canary came back, and how others hear; answers the state."""
         self._missed, self._heard = (0, self._heard + 1) if heard else (self._missed + 1, 0)
-        self._others, self._alone = (self._others + 1, 0) if others_hear else (0, self._alone + 1)
+        silent = others == "silent"
+        self._others, self._alone = (0, self._alone + 1) if silent else (self._others + 1, 0)
         if self.state == "deaf":
             self._judge_deaf()
         else:
-            self._judge()
+            self._judge(1 if others == "hear" else PATIENCE)
         return self.state
 
     def _judge_deaf(self) -> None:
@@ -48,7 +51,7 @@ class Hearing:
         elif self._alone >= MISSED_MOST:
             self.state = "degraded"
 
-    def _judge(self) -> None:
+    def _judge(self, patience: int) -> None:
         if self._heard:
             self._calm += 1
             if self._calm >= FORGOTTEN_BEATS:
@@ -56,7 +59,7 @@ class Hearing:
             if self.state == "starting" or self._heard > 1:
                 self.state = "ok"
         elif self._missed >= MISSED_MOST:
-            if self._others >= (PATIENCE if self.state == "degraded" else 1):
+            if self._others >= patience:
                 self.state = "deaf"
                 if self._calm < FORGOTTEN_BEATS:
                     self._needed = min(2 * self._needed, STEADY_MOST)
