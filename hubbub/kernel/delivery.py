@@ -177,19 +177,24 @@ class Delivery:
         relay = self._kernel.relay
         found: dict[str, Problem | None] = {}
         unknown = [stream for stream in streams if not relay.follows(stream)]
-        results = await asyncio.gather(*map(relay.open, unknown), return_exceptions=True)
-        for stream, result in zip(unknown, results, strict=True):
+        first = [stream for stream in unknown if not relay.is_opening(stream)]
+        results = await asyncio.gather(*map(relay.open, first), return_exceptions=True)
+        for stream, result in zip(first, results, strict=True):
             if isinstance(result, Problem):
                 found[stream] = result
             elif isinstance(result, BaseException):
                 raise result
             else:
                 found[stream] = None
+        await relay.wait_opened(unknown)
         for stream in streams:
             if stream not in found:
-                # Followed already: this waits for nothing.
-                await relay.open(stream)
-                found[stream] = None
+                # Followed by now, as a rule: then this waits for nothing.
+                try:
+                    await relay.open(stream)
+                    found[stream] = None
+                except Problem as problem:
+                    found[stream] = problem
         return found
 
     def _may_have_lost(self, connection: Connection, caller: Caller, state: StreamState) -> bool:

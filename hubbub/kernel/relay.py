@@ -8,7 +8,7 @@ read from the log; an old one is dropped. A sweep, one or two queries for all st
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -112,6 +112,15 @@ class Relay:
     def follows(self, stream: str) -> bool:
         """Whether the stream is followed here already, so that opening it waits for nothing."""
         return stream in self._followed
+
+    async def wait_opened(self, streams: Iterable[str]) -> None:
+        """Waits for those of the streams that are being opened for somebody else: a thousand may, without a task."""
+        pending = {self._opening[stream] for stream in streams if stream in self._opening}
+        if pending:
+            await asyncio.wait(pending)
+
+    def is_opening(self, stream: str) -> bool:
+        return stream in self._opening
 
     async def open(self, stream: str) -> int:
         """Starts following a stream (or counts one more user of it); answers the last delivered `seq`.
