@@ -288,3 +288,19 @@ describe("drafts", () => {
     expect(second.core.drafts.open("somebody else")).toEqual({});
   });
 });
+
+describe("presence", () => {
+  it("comes one by one and many at once", async () => {
+    const server = new FakeServer();
+    const client = await page(server);
+    const signal = (actor: string, data: object) =>
+      server.socket.push("signal", { stream: ROOM, kind: "presence", actor, data });
+    const online = () => Object.keys(client.useStore.getState().online).sort();
+    signal("ann", { online: true });
+    expect(online()).toEqual(["ann", "me"]);
+    signal("", { online: ["bob", "cora"], offline: ["ann", "nobody"] });
+    expect(online()).toEqual(["bob", "cora", "me"]);
+    signal("bob", { online: false });
+    expect(online()).toEqual(["cora", "me"]);
+  });
+});
