@@ -9,8 +9,8 @@ import pytest
 from hubbub.kernel.bus import LocalBus
 from hubbub.kernel.errors import NotFound
 from hubbub.kernel.kernel import DAY_MS, Kernel
-from hubbub.kernel.log import Encoded
-from hubbub.kernel.relay import RING_ENTRIES, Relay
+from hubbub.kernel.log import Encoded, Entry
+from hubbub.kernel.relay import HOLE_SECONDS, RING_ENTRIES, Relay
 
 from .conftest import ANN, FakeClock, write_note
 
@@ -155,3 +155,44 @@ async def test_what_was_trimmed_before_it_arrived_resets(
     await settle(relay, stream, 2)
     assert resets == [2]
     assert delivered == []
+
+
+async def test_overtaking_hints_need_no_database(
+    kernel: Kernel, new_stream: Callable[[], str]
+) -> None:
+    """Two nodes that post to one stream overtake each other: what came early waits for its turn."""
+    relay, delivered, _ = follow(kernel, kernel.bus)  # type: ignore[arg-type]
+    stream = new_stream()
+    await relay.open(stream)
+
+    def hint(seq: int) -> Encoded:
+        return Encoded.of(Entry(stream, seq, "note.written", "ann", 0, None, b"{}"))
+
+    for seqs in ([2], [4, 3], [1], [6], [2, 5], [8, 7]):
+        relay.receive_entries(stream, [hint(seq) for seq in seqs])
+    assert [encoded.seq for encoded in delivered] == list(range(1, 9))
+    await asyncio.sleep(2 * HOLE_SECONDS)
+    assert relay.repaired == 0
+    assert relay.last(stream) == 8
+
+
+async def test_many_streams_are_swept_whatever_the_clocks_say(
+    kernel: Kernel,
+    new_stream: Callable[[], str],
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hubbub.kernel.relay.ASKED_AT_ONCE", 5)
+    quiet = LocalBus()
+    relay, delivered, _ = follow(kernel, quiet)
+    opened = [new_stream() for _ in range(12)]
+    for stream in opened:
+        await relay.open(stream)
+    # Written by a node whose clock is an hour behind.
+    clock.now -= 3_600_000
+    for stream in opened:
+        await kernel.write(write_note, ANN, stream=stream, text="late")
+    clock.now += 3_600_000
+    for stream in opened:
+        await settle(relay, stream, 1)
+    assert len(delivered) == 12
