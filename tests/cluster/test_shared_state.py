@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from hubbub.app import Application
 from hubbub.client import Client, Refused
+from hubbub.gateway import ConnectRefused
 from hubbub.people.models import sessions
 from tests.servers import PostgreSQL, Redis, running_redis
 from tests.support.app import PASSWORD, Person, found_workspace, join, make_room, running_app
@@ -217,6 +218,28 @@ async def test_rights_end_on_the_other_node_within_a_second(nodes: Nodes, clock:
     await on(two, mia).call("GET", "/api/auth/me", status=401)
     await on(two, max_).call("POST", "/api/rooms", {"name": "Lounge", "kind": "open"}, status=403)
     await on(two, cleo).call("GET", f"/api/rooms/{room}", status=404)
+
+
+class Visitor:
+    """As much of a socket as connecting asks for."""
+
+    address = "127.0.0.1"
+    connected = True
+    data: object = None
+
+
+async def test_a_session_believed_a_moment_ago_opens_no_socket(nodes: Nodes) -> None:
+    one, two = nodes
+    owner = await found_workspace(one)
+    mia = await join(owner, "Mia Member")
+    await on(two, mia).call("GET", "/api/auth/me")
+    await owner.call("PATCH", f"/api/users/{mia.id}", {"active": False})
+    # The clock stands still, so HTTP believes for its second; a socket would for as long as it is open.
+    await on(two, mia).call("GET", "/api/auth/me")
+    connect: Any = two.gateway.namespace("/").connect_handler
+    with pytest.raises(ConnectRefused, match="session has ended"):
+        await connect(Visitor(), {"token": mia.token})
+    assert two.delivery.people == 0
 
 
 # Processes: sockets, and what is killed.
