@@ -4,7 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ import orjson
 from chaos.links import Link
 from chaos.people import MOVING, SECRET_ROOM, STABLE, Workspace, found_workspace
 from chaos.servers import Balancers, Node, Postgresql, Redis, StartError, migrate
-from scripts.house import ROOT
+from scripts.house import ROOT, find_tool
 from tests.servers import private_folder, unprivileged_user
 
 PER_BALANCER = 4_500
@@ -34,6 +34,8 @@ class Shape:
     rate: float = 2.0
     room_size: int = 40
     moving: int = 2
+    genuine: int = 6
+    """How many use the Python client, and as many the stock JavaScript client, besides `clients`."""
     redis: bool = False
     replica: bool = False
     one_first: bool = False
@@ -74,15 +76,17 @@ class Cluster:
 
 
 class SwarmProcess:
-    """A process of light clients."""
+    """A process of clients: light ones, the Python client, or the stock JavaScript client."""
 
-    def __init__(self, folder: Path, number: int, plan: dict[str, Any]) -> None:
-        self.path = folder / f"swarm{number}.log.json"
-        written = folder / f"swarm{number}.json"
+    def __init__(
+        self, folder: Path, name: str, program: Sequence[str], plan: dict[str, Any]
+    ) -> None:
+        self.path = folder / f"{name}.log.json"
+        written = folder / f"{name}.json"
         written.write_bytes(orjson.dumps(plan))
-        self._errors = (folder / f"swarm{number}.err").open("w+")
+        self._errors = (folder / f"{name}.err").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "chaos.swarm", str(written)],
+            [*program, str(written)],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -201,10 +205,38 @@ async def start_clients(cluster: Cluster) -> None:
             "rate": shape.rate,
             "clients": plans[start : start + PER_SWARM],
         }
-        cluster.swarms.append(SwarmProcess(cluster.folder, number, document))
+        program = (sys.executable, "-m", "chaos.swarm")
+        cluster.swarms.append(SwarmProcess(cluster.folder, f"swarm{number}", program, document))
+    start_genuine(cluster, plans)
     await cluster.tell(do="connect")
     if shape.one_first:
         await asyncio.gather(*(node.start() for node in cluster.nodes[1:]))
+
+
+def start_genuine(cluster: Cluster, plans: Sequence[dict[str, Any]]) -> None:
+    """Second devices of people who also have a light client, with the libraries that people use."""
+    assert cluster.balancers is not None
+    node = find_tool("node")
+    programs: dict[str, list[str]] = {"python": [sys.executable, "-m", "chaos.genuine"]}
+    if node is not None:
+        programs["stock"] = [node, str(ROOT / "chaos" / "stock.mjs")]
+    readers = [(place, plan) for place, plan in enumerate(plans) if plan["role"] != "mover"]
+    for name, program in programs.items():
+        people = [readers[number % len(readers)] for number in range(cluster.shape.genuine)]
+        document = {
+            "ports": cluster.balancers.ports,
+            "pause": 1.0,
+            "clients": [
+                {
+                    **plan,
+                    "name": f"{name}{number}",
+                    "email": cluster.workspace.people[place].email,
+                }
+                for number, (place, plan) in enumerate(people)
+            ],
+        }
+        if people:
+            cluster.swarms.append(SwarmProcess(cluster.folder, name, program, document))
 
 
 def plan_clients(cluster: Cluster) -> list[dict[str, Any]]:

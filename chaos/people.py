@@ -9,11 +9,13 @@ import time
 from dataclasses import dataclass, field
 
 import psycopg
+from argon2 import PasswordHasher
 
 from hubbub.kernel.ids import new_id
 from hubbub.people.tokens import Tokens
 
 SECRET = "secret of the fault suite on loopback only 4711"
+PASSWORD = "correct horse battery"
 DAY_MS = 86_400_000
 STABLE = "stable"
 MOVING = "moving"
@@ -26,6 +28,7 @@ class Person:
 
     id: str
     token: str
+    email: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class Workspace:
         return {room.id: set(room.members) for room in self.rooms}
 
 
+def email(place: int) -> str:
+    return f"person{place}@example.com"
+
+
 def found_workspace(url: str, people: int, room_size: int, moving: int, seed: int) -> Workspace:
     """Writes a workspace: everybody is in one stable room of `room_size`, and some also in a moving one.
 
@@ -59,6 +66,7 @@ def found_workspace(url: str, people: int, room_size: int, moving: int, seed: in
     now = time.time_ns() // 1_000_000
     tokens = Tokens([SECRET])
     workspace = Workspace()
+    hashed = PasswordHasher().hash(PASSWORD)
     streams: list[tuple[str, str]] = []
     users: list[tuple[str, str, str, int]] = []
     sessions: list[tuple[str, str, str, int]] = []
@@ -69,7 +77,8 @@ def found_workspace(url: str, people: int, room_size: int, moving: int, seed: in
         users.append((user, f"Person {place}", role, place))
         refresh = hashlib.sha256(user.encode()).hexdigest()
         sessions.append((session, user, refresh, now + DAY_MS))
-        workspace.people.append(Person(user, tokens.issue(user, session, role, now)))
+        token = tokens.issue(user, session, role, now)
+        workspace.people.append(Person(user, token, email(place)))
     everybody = [person.id for person in workspace.people]
     for start in range(0, people, room_size):
         inside = everybody[start : start + room_size]
@@ -92,7 +101,7 @@ def found_workspace(url: str, people: int, room_size: int, moving: int, seed: in
             "COPY users (id, name, role, email, password_hash, created_at) FROM STDIN"
         ) as copy:
             for user, name, role, place in users:
-                copy.write_row((user, name, role, f"person{place}@example.com", "none", now))
+                copy.write_row((user, name, role, email(place), hashed, now))
         with cursor.copy(
             'COPY sessions (id, "user", refresh_hash, created_at, last_used_at, expires_at) FROM STDIN'
         ) as copy:

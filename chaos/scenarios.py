@@ -160,7 +160,15 @@ SCENARIOS = {
 def mutated(shape: Shape, mutation: str) -> Shape:
     """A small cluster with one mechanism switched off, everybody in one room and busy."""
     return replace(
-        shape, clients=40, writers=30, rate=20.0, room_size=40, moving=0, nodes=2, mutation=mutation
+        shape,
+        clients=40,
+        genuine=0,
+        writers=30,
+        rate=20.0,
+        room_size=40,
+        moving=0,
+        nodes=2,
+        mutation=mutation,
     )
 
 

@@ -19,7 +19,7 @@ from chaos.people import SECRET
 from scripts.house import ROOT
 from tests.servers import find_postgresql, free_port, unprivileged_user
 
-START_SECONDS = 60.0
+START_SECONDS = 150.0
 SETTINGS = (
     "max_connections=200",
     "fsync=on",
