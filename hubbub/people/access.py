@@ -1,5 +1,7 @@
 """Who calls: the access token, the session behind it, and the limits of each."""
 
+import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,19 +10,24 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Connection, bindparam, select
 
-from hubbub.kernel.caller import Caller
-from hubbub.kernel.errors import Forbidden, Unauthenticated
+from hubbub.kernel.caller import SYSTEM, Caller
+from hubbub.kernel.errors import Forbidden, Problem, Unauthenticated
 from hubbub.kernel.http import get_kernel
 from hubbub.kernel.joined import Joined
 from hubbub.kernel.kernel import Kernel
 from hubbub.people.models import sessions, users
-from hubbub.people.service.sessions import touch_session
+from hubbub.people.service.sessions import touch_sessions
 from hubbub.people.tokens import Tokens
+
+logger = logging.getLogger("hubbub.people")
 
 CHECKED_MS = 1_000
 """How long a session that was found good is believed: a withdrawal is effective within a second."""
 CACHED = 50_000
 TOUCH_MS = 60_000
+TOUCH_SECONDS = 1.0
+"""Sessions in use are noted together: when thousands come back at once, that is one command a second."""
+TOUCHED_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class Authenticator:
         self.tokens = Tokens(kernel.secrets)
         self._known: OrderedDict[str, Standing] = OrderedDict()
         self._asked = Joined(self._read_standings)
+        # Sessions whose use is to be noted, and whether each is a guest's.
+        self._touched: dict[str, bool] = {}
 
     def claim(self, token: str, address: str) -> tuple[Caller, int]:
         """Who the token says the caller is, without a look at the session; else as `authenticate`."""
@@ -80,9 +89,29 @@ class Authenticator:
         self._known[caller.session] = Standing(
             standing.role, True, standing.checked_at, last_used_at=now
         )
-        idle_ms = int(self._kernel.settings.guest_idle_hours * 3_600_000)
-        future = self._kernel.submit(touch_session, caller, {"guest_idle_ms": idle_ms})
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if not self._touched:
+            asyncio.get_running_loop().call_later(TOUCH_SECONDS, self.note_uses)
+        self._touched[caller.session] = caller.role == "guest"
+        if len(self._touched) >= TOUCHED_AT_ONCE:
+            self.note_uses()
+
+    def note_uses(self) -> None:
+        """Has the sessions in use written down, all with one command."""
+        touched, self._touched = self._touched, {}
+        if not touched:
+            return
+        arguments = {
+            "members": [session for session, guest in touched.items() if not guest],
+            "guests": [session for session, guest in touched.items() if guest],
+            "guest_idle_ms": int(self._kernel.settings.guest_idle_hours * 3_600_000),
+        }
+        try:
+            future = self._kernel.submit(touch_sessions, SYSTEM, arguments)
+        except Problem as problem:
+            # They are noted with their next use after a minute.
+            logger.info("sessions in use were not noted: %s", problem)
+        else:
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def forget(self, session: str) -> None:
         self._known.pop(session, None)

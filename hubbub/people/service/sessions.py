@@ -122,16 +122,20 @@ def record(tx: Transaction, actor: Caller, action: str, target: str, *, denied: 
 
 
 @command("session.touch", audited=False)
-def touch_session(tx: Transaction, caller: Caller, *, guest_idle_ms: int) -> None:
-    """Notes that a session is in use; a guest's lives on from here."""
-    values: dict[str, int] = {"last_used_at": tx.now}
-    if caller.role == "guest":
-        values["expires_at"] = tx.now + guest_idle_ms
-    tx.connection.execute(
-        update(sessions)
-        .where(sessions.c.id == caller.session, sessions.c.ended_at.is_(None))
-        .values(**values)
-    )
+def touch_sessions(
+    tx: Transaction, _caller: Caller, *, members: list[str], guests: list[str], guest_idle_ms: int
+) -> None:
+    """Notes that sessions are in use; guests' live on from here."""
+    for ids, values in (
+        (members, {"last_used_at": tx.now}),
+        (guests, {"last_used_at": tx.now, "expires_at": tx.now + guest_idle_ms}),
+    ):
+        if ids:
+            tx.connection.execute(
+                update(sessions)
+                .where(sessions.c.id.in_(ids), sessions.c.ended_at.is_(None))
+                .values(**values)
+            )
 
 
 def end_sessions(tx: Transaction, actor: str, user: str, ids: list[str] | None = None) -> None:
