@@ -30,9 +30,16 @@ class Note(BaseModel):
 
 @command("test.note", audited=False)
 def write_note(
-    tx: Transaction, caller: Caller, *, stream: str, number: int, _node: str, _received: int
+    tx: Transaction,
+    caller: Caller,
+    *,
+    stream: str,
+    number: int,
+    _job: str,
+    _node: str,
+    _received: int,
 ) -> None:
-    data = {"number": number, "node": _node, "received": _received}
+    data = {"number": number, "job": _job, "node": _node, "received": _received}
     tx.append(stream, "test.noted", caller.id, data)
 
 
@@ -51,8 +58,8 @@ def make_application() -> Application:
     async def note(kernel: Kernel, job: Job, given: Note) -> None:
         link = application.wakeup.link
         await kernel.write(
-            write_note, SYSTEM, key=job.key, stream=given.stream, number=given.number, _node=node,
-            _received=link.received if link else 0,
+            write_note, SYSTEM, key=job.key, stream=given.stream, number=given.number, _job=job.id,
+            _node=node, _received=link.received if link else 0,
         )  # fmt: skip
         await asyncio.sleep(given.seconds)
 
