@@ -131,7 +131,7 @@ class Cluster:
         now = asyncio.get_running_loop().time()
         node = payload.decode("ascii", "replace")
         if node == self.node.id:
-            if self._heard_at is None or now - self._heard_at > LATER_SECONDS:
+            if self._hearing_since is None:
                 self._hearing_since = now
             self._heard_at = now
             self._echo.set()
@@ -149,9 +149,10 @@ class Cluster:
         asked = loop.time()
         figures = self._figures() | {"shared": self.shared}
         heard = None
-        if self.shared and self._heard_at is not None and self._hearing_since is not None:
+        if self.shared and self._heard_at is not None:
             heard = round((asked - self._heard_at) * 1000)
-            figures["hearing_for"] = round(asked - self._hearing_since, 3)
+            if self._hearing_since is not None:
+                figures["hearing_for"] = round(asked - self._hearing_since, 3)
         try:
             self._rows = await self._table.beat(heard, figures)
         except (Problem, SQLAlchemyError) as error:
@@ -192,6 +193,8 @@ class Cluster:
         before = self.state
         now = self._hearing.beat(self._echo.is_set(), self._others())
         self._echo.clear()
+        if self._hearing.missed > 1:
+            self._hearing_since = None
         if now == "deaf":
             # At once, and then again and again: it is the only thing that can help.
             if self._deaf_beats % RESUBSCRIBE_BEATS == 0:

@@ -23,10 +23,12 @@ class Hearing:
 
     - `deaf`: this node misses its canaries while others hear theirs.
     - `degraded`: nobody hears, Redis is gone. Whoever is alone is never deaf.
+
+    `missed`: canaries missed in a row.
     """
 
     state: State = "starting"
-    _missed: int = 0
+    missed: int = 0
     _heard: int = 0
     _others: int = 0
     _alone: int = 0
@@ -35,7 +37,7 @@ class Hearing:
 
     def beat(self, heard: bool, others: Others) -> State:
         """Takes in whether the last canary came back, and how others hear; answers the state."""
-        self._missed, self._heard = (0, self._heard + 1) if heard else (self._missed + 1, 0)
+        self.missed, self._heard = (0, self._heard + 1) if heard else (self.missed + 1, 0)
         silent = others == "silent"
         self._others, self._alone = (0, self._alone + 1) if silent else (self._others + 1, 0)
         if self.state == "deaf":
@@ -58,7 +60,7 @@ class Hearing:
                 self._needed = STEADY
             if self.state == "starting" or self._heard > 1:
                 self.state = "ok"
-        elif self._missed >= MISSED_MOST:
+        elif self.missed >= MISSED_MOST:
             if self._others >= patience:
                 self.state = "deaf"
                 if self._calm < FORGOTTEN_BEATS:
