@@ -156,9 +156,7 @@ def make_client(address: RedisAddress) -> aioredis.Redis:
         tls = {"ssl_ca_certs": address.ca, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
     if address.kind == "cluster":
         nodes = [ClusterNode(host, port) for host, port in address.hosts]
-        cluster = aioredis.RedisCluster(
-            startup_nodes=nodes, ssl=address.tls, **options, **tls
-        )
+        cluster = aioredis.RedisCluster(startup_nodes=nodes, ssl=address.tls, **options, **tls)
         # The same commands; what a cluster adds or lacks is not used here.
         return cast(aioredis.Redis, cluster)
     options["db"] = address.database
