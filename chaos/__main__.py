@@ -27,6 +27,7 @@ NAMED = (
     "poisoned-client",
     "split",
     "spoiled-bus",
+    "full-disk",
 )
 
 

@@ -40,6 +40,8 @@ class Shape:
     replica: bool = False
     one_first: bool = False
     """Every client connects before the other nodes start, so one node has them all."""
+    full_disk: bool = False
+    """The first node cannot write its logs."""
     mutation: str = ""
 
 
@@ -189,6 +191,7 @@ async def start_nodes(cluster: Cluster) -> None:
                 shape.mutation,
             )
         )
+    cluster.nodes[0].full_disk = shape.full_disk
     first = cluster.nodes[:1] if shape.one_first else cluster.nodes
     await asyncio.gather(*(node.start() for node in first))
 

@@ -150,7 +150,20 @@ SCENARIOS = {
             20,
             split_redis,
         ),
-        Scenario("mixed", "random faults by seed", Shape(redis=True), 20, mixed),
+        Scenario(
+            "full-disk",
+            "a node that cannot write its logs, and is killed besides",
+            Shape(redis=True, full_disk=True),
+            12,
+            kill_one,
+        ),
+        Scenario(
+            "mixed",
+            "random faults by seed, the first node cannot write its logs",
+            Shape(redis=True, full_disk=True),
+            20,
+            mixed,
+        ),
         Scenario("spoiled-bus", "hints lost, late, doubled, swapped", Shape(redis=True), 10, spoil),
         Scenario("calm", "no fault at all", Shape(redis=True), 5, nothing),
     )

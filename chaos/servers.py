@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,8 @@ from scripts.house import ROOT
 from tests.servers import find_postgresql, free_port, unprivileged_user
 
 START_SECONDS = 150.0
+FULL_BYTES = 4_096
+"""Log files of a node with a full disk end here."""
 SETTINGS = (
     "max_connections=200",
     "fsync=on",
@@ -229,7 +232,7 @@ class Node(Server):
         self.mutation = mutation
         self.control = folder / f"{name}.json"
         self.told: dict[str, float] = {}
-        self.log_dir: Path | None = None
+        self.full_disk = False
         self.tell()
 
     def tell(self, **changes: float) -> None:
@@ -260,9 +263,14 @@ class Node(Server):
             "CHAOS_SEED": f"{self.seed} {self.name}",
             "CHAOS_MUTATE": self.mutation,
         }
-        if self.log_dir is not None:
-            environment["LOG_DIR"] = str(self.log_dir)
+        if self.full_disk:
+            environment |= {"LOG_DIR": str(self.folder / f"{self.name}-logs"), "LOG_LEVEL": "debug"}
         return environment
+
+    def limit(self) -> None:
+        if self.full_disk:
+            # As on a full disk, writing fails; only the logs are written to files by a node.
+            resource.setrlimit(resource.RLIMIT_FSIZE, (FULL_BYTES, FULL_BYTES))
 
     async def answers(self) -> bool:
         return await self.get("/readyz") == 200
