@@ -50,8 +50,12 @@ BY_KEY = (
     "enable_seqscan=off",
     "enable_hashjoin=off",
     "enable_mergejoin=off",
+    "jit=off",
 )
-"""For the writing connections: they look up by key, so a plan is made once and serves however the tables grow."""
+"""For the writing connections: they look up by key, so a plan is made once and serves however the tables grow.
+
+A scan that is needed all the same (of a small table, whole) looks so dear then that PostgreSQL would compile it first.
+"""
 
 NO_TIMEOUTS = (
     "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; "
