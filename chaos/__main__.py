@@ -84,6 +84,8 @@ def show(result: Result) -> None:
         f"memory {result.memory[0] / 1e6:.0f} to {result.memory[1] / 1e6:.0f} MB, "
         f"{result.seconds:.0f} s in all"
     )
+    for note in result.notes:
+        say(f"  {note}")
     if result.mutation:
         expected = PROOFS[result.mutation].expected
         seen = result.count(expected)

@@ -12,8 +12,9 @@ import uvloop
 
 CHECK_SECONDS = 0.5
 PATIENCE = 1.0
-MISSES = 2
-"""Checks a node may leave unanswered before it counts as dead."""
+CHECK_PATIENCE = 3.0
+MISSES = 3
+"""Checks a node may leave unanswered before it counts as dead: one that is merely busy keeps its clients."""
 HIGH = 1_000_000
 
 
@@ -45,7 +46,7 @@ class Node:
         """The status of /readyz, None if there is no answer."""
         writer = None
         try:
-            async with asyncio.timeout(PATIENCE + CHECK_SECONDS * self.alive):
+            async with asyncio.timeout(CHECK_PATIENCE):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 writer.write(b"GET /readyz HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n")
                 line = await reader.readline()

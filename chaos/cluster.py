@@ -61,6 +61,8 @@ class Cluster:
     workspace: Workspace = field(default_factory=Workspace)
     balancers: Balancers | None = None
     swarms: list["SwarmProcess"] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What faults measured on the way."""
 
     @property
     def primary(self) -> Postgresql:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from chaos.cluster import Cluster
 from chaos.rogues import Rogues
 from chaos.servers import StartError
 
+DEAF_SECONDS = 5.0
 CLOCK_JUMP_MS = 240_000
 """Four minutes either way: tokens live for fifteen."""
 
@@ -167,6 +169,22 @@ async def stall_redis(cluster: Cluster, fault: Fault) -> None:
         link.stall(False)
 
 
+async def deafen(cluster: Cluster, fault: Fault) -> None:
+    """As `stall_redis`, and the node must say within DEAF_SECONDS that it is not ready. Raises TimeoutError."""
+    link, node = cluster.redis_links[fault.target], cluster.nodes[fault.target]
+    link.stall(True)
+    began = time.monotonic()
+    try:
+        while await node.get("/readyz") == 200:
+            if time.monotonic() - began > min(fault.seconds, DEAF_SECONDS):
+                raise TimeoutError(f"{node.name} hears nothing and says that it is ready")
+            await asyncio.sleep(0.1)
+        cluster.notes.append(f"unready {time.monotonic() - began:.1f} s after it was deaf")
+        await asyncio.sleep(max(0.0, began + fault.seconds - time.monotonic()))
+    finally:
+        link.stall(False)
+
+
 async def storm(cluster: Cluster, _fault: Fault) -> None:
     await cluster.tell(do="storm")
 
@@ -198,12 +216,14 @@ ACTIONS: dict[str, Action] = {
     "pause-redis": pause_redis,
     "cut-redis": cut_redis,
     "stall-redis": stall_redis,
+    "deafen": deafen,
     "storm": storm,
     "rogues": let_rogues_in,
 }
-WITH_REDIS = ("kill-redis", "pause-redis", "cut-redis", "stall-redis")
+WITH_REDIS = ("deafen", "kill-redis", "pause-redis", "cut-redis", "stall-redis")
 ONCE = ("restart-database", "fail-over")
-MIXED = tuple(kind for kind in ACTIONS if kind != "fail-over")
+# The first has a place of its own in the schedule; the second wants longer than others last.
+MIXED = tuple(kind for kind in ACTIONS if kind not in ("fail-over", "deafen"))
 
 
 def mix(seed: int, seconds: float, nodes: int, *, redis: bool, replica: bool) -> list[Fault]:

@@ -79,7 +79,11 @@ def write_page(results: Sequence[Result], seconds: float, path: Path = PAGE) -> 
             expected = PROOFS[result.mutation].expected
             counted = f"{result.count(expected):,} | {len(result.violations):,}"
             text += f"| {result.mutation} | {expected} | {counted} |\n"
+    notes = [(r, note) for r in plain for note in r.notes]
+    if notes:
+        text += "\n\n## On the way\n\n"
+        text += "".join(f"- {r.scenario}, seed {r.seed}: {note}\n" for r, note in notes[:60])
     if violations:
-        text += "\n## Violations\n\n"
+        text += "\n\n## Violations\n\n"
         text += "".join(f"- {r.scenario}, seed {r.seed}: {v}\n" for r, v in violations[:100])
     path.write_text(text.rstrip("\n") + "\n")

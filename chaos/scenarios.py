@@ -1,7 +1,9 @@
 """The named scenarios: how large, which faults when, and what is measured."""
 
 import asyncio
+import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -46,6 +48,7 @@ class Result:
     memory: tuple[int, int] = (0, 0)
     seconds: float = 0.0
     violations: list[Violation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def count(self, *kinds: str) -> int:
         return sum(violation.kind in kinds for violation in self.violations)
@@ -70,7 +73,7 @@ def mixed(seed: int, seconds: float, shape: Shape) -> list[Fault]:
 
 
 def stall_one(_seed: int, seconds: float, _shape: Shape) -> list[Fault]:
-    return [Fault(2.0, "stall-redis", 1, seconds - 4)]
+    return [Fault(2.0, "deafen", 1, seconds - 4)]
 
 
 def lose_redis(_seed: int, seconds: float, _shape: Shape) -> list[Fault]:
@@ -212,6 +215,8 @@ async def run_scenario(
             told = f"{before / 1e6:.0f} MB before, {after / 1e6:.0f} MB after"
             result.violations.append(Violation("memory", "nodes", told))
         logs = await collect(cluster)
+        result.notes += cluster.notes
+        result.notes += await asyncio.to_thread(count_errors, cluster)
         private = [room.id for room in cluster.workspace.rooms]
         truth = await asyncio.to_thread(
             read_truth, cluster.primary.url(), cluster.workspace.base, private
@@ -246,6 +251,17 @@ async def settle(cluster: Cluster, result: Result, say: Say) -> None:
         for name, lack in answer["told"].items():
             result.violations.append(Violation("behind", name, lack))
     say(f"  converged {result.converged:.2f} s after the faults stopped")
+
+
+def count_errors(cluster: Cluster) -> list[str]:
+    """What nodes logged as errors, the most frequent ones; numbers and ids left out."""
+    found: Counter[str] = Counter()
+    for node in cluster.nodes:
+        for line in node.log.read_text(errors="replace").splitlines():
+            if "[error" in line:
+                told = line.partition("]")[2].split("   ")[0].strip()[:90]
+                found[re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9]+", "…", told)] += 1
+    return [f"nodes logged {times} times: {told}" for told, times in found.most_common(5)]
 
 
 async def collect(cluster: Cluster) -> list[ClientLog]:
