@@ -62,6 +62,11 @@ async def health(request: Request) -> Response:
         checks["redis"] = "ok" if kernel.redis.available else "failed"
     if kernel.settings.jobs_url:
         checks["jobs"] = request.app.state.wakeup.state
+    if (replicas := kernel.replicas.state) is not None:
+        checks["replica"] = replicas
+    publisher = request.app.state.publisher
+    if publisher is not None:
+        checks["relay"] = "failed" if publisher.state.error else "ok"
     if request.app.state.delivery.draining:
         checks["draining"] = "yes"
     status = judge(checks)
