@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable
 
 WINDOW_SECONDS = 10
-SLOWEST = 200.0
-"""How many a second a node is believed to serve before it has shown more."""
+SLOWEST = 1_000.0
+"""How many a second a node is believed to serve before it has shown more: most do, and asking too soon costs little."""
 SOONEST = 0.25
 LATEST = 30.0
 
