@@ -41,5 +41,5 @@ def test_everybody_is_back_after_their_node_was_killed() -> None:
 @pytest.mark.parametrize("mechanism", PROOFS)
 def test_the_suite_notices_what_is_switched_off(mechanism: str) -> None:
     proof = PROOFS[mechanism]
-    result = run(proof.scenario, 3, mutated(SCENARIOS[proof.scenario].shape, mechanism))
+    result = run(proof.scenario, proof.seconds, mutated(SCENARIOS[proof.scenario].shape, mechanism))
     assert result.count(proof.expected) > 0
