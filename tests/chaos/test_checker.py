@@ -9,7 +9,7 @@ import pytest
 
 from chaos.checker import KINDS, Violation, check_all
 from chaos.faults import mix
-from chaos.records import ClientLog, From, Reset, Seen, Sent, encode_logs, read_logs
+from chaos.records import ClientLog, Event, From, Reset, Seen, Sent, encode_logs, read_logs
 from chaos.truth import Logged, Message, Truth
 
 ROOM, ALICE, BOB, EVE = "room", "alice", "bob", "eve"
@@ -63,7 +63,7 @@ def build() -> tuple[Truth, ClientLog, ClientLog, ClientLog]:
         alice.acknowledged[f"k{seq}"] = (seq, f"m{seq}")
     alice.seen[ROOM] = [From(0, 0), *map(seen, log[:2]), From(2, 4), *map(seen, log[2:])]
     bob = ClientLog("Bob's phone", BOB)
-    back = [From(3, 5), *map(seen, log[3:])]
+    back: list[Event] = [From(3, 5), *map(seen, log[3:])]
     bob.seen[ROOM] = [From(0, 2), *map(seen, log[:3]), Reset(0, "withdrawn"), *back]
     eve = ClientLog("Eve", EVE)
     eve.seen[ROOM] = [From(0), Reset(0, "withdrawn")]
