@@ -57,7 +57,11 @@ PICTURES: dict[str, tuple[str, Sequence[Panel]]] = {
         "Several nodes, sharing two cores with PostgreSQL, Redis and the load",
         (
             ("nodes", "acks_per_second", "Posts acknowledged / s"),
-            ("overlap", "second_cpu_percent", "CPU of the second node, 500 posts/s on the first, %"),
+            (
+                "overlap",
+                "second_cpu_percent",
+                "CPU of the second node, 500 posts/s on the first, %",
+            ),
         ),
     ),
 }

@@ -21,9 +21,7 @@ class Moment(click.ParamType[int]):
 
     name = "time"
 
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if span := re.fullmatch(r"(\d{1,6})([mhd])", value):
             moment = datetime.now(UTC) - timedelta(**{SPANS[span[2]]: int(span[1])})
         else:

@@ -198,7 +198,7 @@ NOT_ABOUT_OBJECTS = {"follow", "unfollow", "token", "typing"}
 async def test_socket_commands_refuse_what_is_not_ones_own(workspace: Workspace) -> None:
     """Every registered event, through the very functions the socket calls."""
     from hubbub.kernel.caller import Caller
-    from hubbub.kernel.delivery import Connection
+    from hubbub.kernel.connection import Connection
     from hubbub.kernel.errors import NotFound
 
     objects = await foreign_objects(workspace)
