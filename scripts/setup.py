@@ -49,6 +49,7 @@ def main() -> None:
             ensure_venv(),
             ensure_python_packages("dev" if arguments.dev else "runtime"),
             ensure_project(),
+            arguments.dev and ensure_chaos(),
             ensure_node(),
             ensure_node_packages(WEB, "Installing the browser client's packages"),
             ensure_client(),
@@ -186,6 +187,23 @@ def ensure_project() -> bool:
             "The gateway's inner loops run in Python here, since they could not be compiled: "
             "that takes a C compiler and Python's headers."
         )
+    return True
+
+
+def ensure_chaos() -> bool:
+    """Makes `hubbub-chaos`: the fault suite is run from the checkout and is no part of what is installed."""
+    script = (
+        f"#!{BIN / 'python'}\n"
+        "import sys\n\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "from chaos.__main__ import main\n\n"
+        "sys.exit(main())\n"
+    )
+    path = BIN / "hubbub-chaos"
+    if path.exists() and path.read_text() == script:
+        return False
+    path.write_text(script)
+    path.chmod(0o755)
     return True
 
 

@@ -51,8 +51,13 @@ def run_pytest(arguments: Sequence[str], coverage: bool) -> tuple[int, str]:
     """pytest's status and its own closing line; its output is shown as it comes."""
     runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
     color = ["--color=yes"] if sys.stdout.isatty() else []
-    # With -s a person watches what one test after the other prints.
-    spread = [] if "-s" in arguments else ["-n", str(WORKERS), "--dist", "loadfile"]
+    # With -s a person watches what one test after the other prints. In their own order the files with few but
+    # long tests (browser, chaos, cluster) come first, so that no worker is left with them at the end.
+    spread = (
+        []
+        if "-s" in arguments
+        else ["-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
+    )
     if coverage:
         subprocess.run([BIN / "coverage", "erase"], cwd=ROOT, check=True)
     status, tail = run_shown([str(BIN / "python"), *runner, *color, *spread, *arguments], ROOT)
