@@ -123,7 +123,8 @@ async def browsing(url: str, token: str, room: str, transports: str) -> AsyncIte
     try:
         yield Browser(process)
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 
@@ -141,7 +142,7 @@ async def posting(client: Client, room: str) -> AsyncIterator[list[str]]:
     try:
         yield said
     finally:
-        while not said:
+        while not said and not task.done():
             await asyncio.sleep(0.05)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -14,10 +14,21 @@ const socket = io(url, {
   reconnectionDelayMax: 1_000,
 });
 
-socket.on("connect", async () => {
+async function follow() {
+  let answer;
+  try {
+    answer = await socket.emitWithAck("follow", { streams: { [stream]: cursor } });
+  } catch {
+    return; // The connection went meanwhile; the next one follows anew.
+  }
+  const problem = answer.ok ? answer.streams[stream].error : answer.error;
+  if (problem?.status === 503) setTimeout(follow, (problem.retry_after ?? 1) * 1_000);
+  else if (problem || answer.streams[stream].reset) say("refused", JSON.stringify(answer));
+}
+
+socket.on("connect", () => {
   say("connect", socket.io.engine.transport.name);
-  const answer = await socket.emitWithAck("follow", { streams: { [stream]: cursor } });
-  if (!answer.ok || answer.streams[stream].error || answer.streams[stream].reset) say("refused", JSON.stringify(answer));
+  follow();
 });
 socket.on("entries", (batch) => {
   for (const { stream: of, seq, kind } of batch) {
