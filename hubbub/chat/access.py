@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
-from sqlalchemy import Connection, and_, bindparam, or_, select, text
+from sqlalchemy import Connection, and_, bindparam, select, text
 
 from hubbub.chat.models import members, messages, rooms
 from hubbub.kernel.caller import Caller
@@ -159,23 +159,17 @@ def access_message(
     return row
 
 
-FOLLOWABLE = (
-    select(rooms.c.id)
-    .select_from(
-        rooms.outerjoin(
-            members, and_(members.c.room == rooms.c.id, members.c.user == bindparam("caller"))
-        )
-    )
-    .where(rooms.c.id.in_(bindparam("ids", expanding=True)))
-)
-MINE = FOLLOWABLE.where(members.c.user.is_not(None))
-MINE_OR_OPEN = FOLLOWABLE.where(or_(members.c.user.is_not(None), rooms.c.kind == "open"))
-
-
-def followable_rooms(connection: Connection, caller: Caller, ids: Sequence[str]) -> set[str]:
-    """Which of the rooms' streams the caller may follow."""
-    statement = MINE_OR_OPEN if caller.role in COLLEAGUES else MINE
-    return set(connection.execute(statement, {"caller": caller.id, "ids": list(ids)}).scalars())
+def followable_rooms(
+    connection: Connection, asked: Sequence[tuple[Caller, str]]
+) -> set[tuple[Caller, str]]:
+    """Those of the pairs where the caller may follow the room's stream."""
+    standings = read_standings(connection, list({(room, caller.id) for caller, room in asked}))
+    return {
+        (caller, room)
+        for caller, room in asked
+        if (standing := standings.get((room, caller.id))) is not None
+        and may_read(standing.kind, standing.joined, caller)
+    }
 
 
 def visible_people(connection: Connection, caller: Caller) -> set[str] | None:

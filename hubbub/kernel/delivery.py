@@ -240,33 +240,25 @@ class Delivery:
     def read_rights(
         self, connection: Any, asked: Sequence[Asked]
     ) -> dict[Asked, dict[str, StreamState]]:
-        """As `check_streams`, for several callers in one snapshot."""
+        """The states of the streams that each caller may follow of those asked for, in one snapshot.
+
+        One question for each kind of stream, however many ask.
+        """
         states = log.read_states(connection, {stream for _, ids in asked for stream in ids})
+        pairs: dict[str, list[tuple[Caller, str]]] = {}
+        for caller, ids in asked:
+            for stream in ids:
+                if stream in states:
+                    pairs.setdefault(states[stream].kind, []).append((caller, stream))
+        allowed: set[tuple[Caller, str]] = set()
+        for kind, of_kind in pairs.items():
+            access = self._kernel.stream_access.get(kind)
+            if access is not None:
+                allowed |= access(connection, of_kind)
         return {
-            (caller, ids): self._allowed(
-                connection, caller, [states[stream] for stream in ids if stream in states]
-            )
+            (caller, ids): {s: states[s] for s in ids if (caller, s) in allowed}
             for caller, ids in asked
         }
-
-    def check_streams(
-        self, connection: Any, caller: Caller, ids: list[str]
-    ) -> dict[str, StreamState]:
-        """The states of those of the streams that the caller may follow."""
-        return self._allowed(connection, caller, log.read_states(connection, ids).values())
-
-    def _allowed(
-        self, connection: Any, caller: Caller, states: Iterable[StreamState]
-    ) -> dict[str, StreamState]:
-        by_kind: dict[str, dict[str, StreamState]] = {}
-        for state in states:
-            by_kind.setdefault(state.kind, {})[state.id] = state
-        allowed: dict[str, StreamState] = {}
-        for kind, of_kind in by_kind.items():
-            access = self._kernel.stream_access.get(kind)
-            for stream in access(connection, caller, list(of_kind)) if access else ():
-                allowed[stream] = of_kind[stream]
-        return allowed
 
     def unfollow(self, connection: Connection, streams: Iterable[str]) -> None:
         for stream in streams:
@@ -362,9 +354,8 @@ class Delivery:
             connection.caller = Caller(caller.id, role, caller.session, caller.address)
             if not connection.following:
                 continue
-            states = await self._kernel.read(
-                self.check_streams, connection.caller, list(connection.following)
-            )
+            asked = (connection.caller, tuple(connection.following))
+            states = (await self._kernel.read(self.read_rights, [asked]))[asked]
             for stream in [s for s in connection.following if s not in states]:
                 self._drop(connection, stream)
                 self._emit_reset([connection], stream, 0, "withdrawn")

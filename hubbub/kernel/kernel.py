@@ -38,8 +38,8 @@ REPLY_DAYS = 7
 AUDIT_DAYS = 400
 KEY = re.compile("[!-~]{1,128}")
 
-StreamAccess = Callable[[Connection, Caller, Sequence[str]], set[str]]
-"""Which of the streams (all of one kind) the caller may follow."""
+StreamAccess = Callable[[Connection, Sequence[tuple[Caller, str]]], set[tuple[Caller, str]]]
+"""Those of the pairs of caller and stream (all of one kind) where the caller may follow the stream."""
 
 
 class Kernel:

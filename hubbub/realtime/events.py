@@ -50,10 +50,12 @@ def accept_sockets(
     kernel: Kernel, namespace: Namespace, delivery: Delivery, presence: Presence
 ) -> None:
     """Registers connect, disconnect, `follow`, `unfollow` and `token`, and who may follow what."""
-    kernel.stream_access["person"] = lambda _connection, caller, ids: {caller.id} & set(ids)
-    kernel.stream_access["workspace"] = lambda _connection, caller, ids: (
-        set(ids) if caller.role in COLLEAGUES else set()
-    )
+    kernel.stream_access["person"] = lambda _connection, asked: {
+        (caller, stream) for caller, stream in asked if stream == caller.id
+    }
+    kernel.stream_access["workspace"] = lambda _connection, asked: {
+        (caller, stream) for caller, stream in asked if caller.role in COLLEAGUES
+    }
     limited = kernel.settings.rate_limits
     authenticator = get_authenticator(kernel)
 

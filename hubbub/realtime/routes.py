@@ -27,7 +27,7 @@ def read_page(
 ) -> dict[str, Any]:
     """Entries after a cursor: {items, head, reset}. Raises NotFound."""
     state = log.read_states(connection, [stream]).get(stream)
-    if state is None or stream not in access[state.kind](connection, caller, [stream]):
+    if state is None or not access[state.kind](connection, [(caller, stream)]):
         raise NotFound("There is no such stream, or it is not yours to see.")
     if after < state.floor or after > state.head:
         return {"items": [], "head": state.head, "reset": True}

@@ -48,7 +48,7 @@ class Reader:
 
 @pytest.fixture
 async def delivery(kernel: Kernel) -> AsyncIterator[Delivery]:
-    kernel.stream_access["notes"] = lambda _connection, _caller, ids: set(ids)
+    kernel.stream_access["notes"] = lambda _connection, asked: set(asked)
     made = Delivery(kernel, Gateway().namespace("/"))
     yield made
     await made.stop()
@@ -144,8 +144,8 @@ async def test_a_right_that_ends_while_one_asks_is_not_granted(
     await kernel.relay.open(stream)
     allowed = {stream}
 
-    def access(_connection: Any, _caller: Caller, ids: Any) -> set[str]:
-        found = allowed & set(ids)
+    def access(_connection: Any, asked: Any) -> set[tuple[Caller, str]]:
+        found = {(caller, asked_for) for caller, asked_for in asked if asked_for in allowed}
         if allowed:
             # The right ends right after it was looked up, by an entry that comes meanwhile.
             allowed.clear()
