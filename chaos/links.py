@@ -92,7 +92,8 @@ class Link:
         self._tasks.discard(task)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        # uvloop raises RuntimeError when the other direction has closed the connection.
+        with contextlib.suppress(OSError, RuntimeError):
             while data := await reader.read(CHUNK):
                 if self.delay:
                     await asyncio.sleep(self.delay)

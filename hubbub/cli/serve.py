@@ -1,6 +1,7 @@
 """Runs one process of Hubbub under uvicorn, and lets it go gracefully."""
 
 import asyncio
+import contextlib
 import fcntl
 import gc
 import logging
@@ -97,7 +98,9 @@ def serve(settings: Settings, database: Database) -> None:
         backlog=BACKLOG,
     )
     shown = f"[{host}]" if ":" in host else host
-    print(f"Hubbub is on http://{shown}:{port}", flush=True)
+    # A full disk behind the output is no reason not to serve.
+    with contextlib.suppress(OSError):
+        print(f"Hubbub is on http://{shown}:{port}", flush=True)
     # What is there now stays: later collections need not look at it again.
     gc.freeze()
     gc.enable()
