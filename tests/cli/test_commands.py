@@ -49,6 +49,18 @@ def test_a_taken_port_is_told(server: ServerProcess, tmp_path: Path) -> None:
     assert f"Cannot listen on 127.0.0.1:{server.port}" in other.stderr
 
 
+def test_serves_although_its_output_takes_nothing(tmp_path: Path) -> None:
+    process = ServerProcess(tmp_path / "data")
+    process._log.close()
+    process._log = open("/dev/full", "ab", buffering=0)  # noqa: SIM115 - closed with the process
+    try:
+        process.start()
+        assert httpx2.get(f"{process.url}/health").status_code == 200
+        assert process.stop() == 0
+    finally:
+        process.close()
+
+
 def test_sigterm_ends_well_and_data_is_whole(server: ServerProcess) -> None:
     assert server.stop() == 0
     database = sqlite3.connect(server.data_dir / "hubbub.db")
