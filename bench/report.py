@@ -49,7 +49,12 @@ class Measured:
         return above / below if above is not None and below else None
 
     def versions(self) -> list[tuple[str, str]]:
-        found = {run["server"]: run["version"] for runs in self._results.values() for run in runs}
+        # A row may be a server in some arrangement, told after a comma.
+        found = {
+            run["server"].partition(",")[0]: run["version"]
+            for runs in self._results.values()
+            for run in runs
+        }
         return sorted(found.items())
 
     def rounds(self) -> int:
