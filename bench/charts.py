@@ -60,7 +60,7 @@ PICTURES: dict[str, tuple[str, Sequence[Panel]]] = {
             (
                 "overlap",
                 "second_cpu_percent",
-                "CPU of the second node, 500 posts/s on the first, %",
+                "CPU of the second node, %",
             ),
         ),
     ),

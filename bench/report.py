@@ -275,6 +275,10 @@ def lost(case: Case, found: Measured) -> list[str]:
     return lines
 
 
+def times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
 def page(found: Measured, machine: str, when: str, command: str, pictures: Sequence[str]) -> str:
     """The whole page."""
     lines = [
@@ -283,7 +287,8 @@ def page(found: Measured, machine: str, when: str, command: str, pictures: Seque
         f"{machine}. {when}, `{command}`, {found.rounds()} rounds. Each figure is the median of the rounds,",
         "the least and the most in brackets. The server has one core to itself, the load generator the other, which",
         "it shares with PostgreSQL and Redis where those take part. Where there are several nodes, all share both.",
-        "Nothing is compressed. How to read and repeat it:",
+        f"That part was measured {times(len(found.runs('across', PRODUCT)))}. Nothing is compressed. How to read and",
+        "repeat it:",
         "[docs/bench.md](../../docs/bench.md).",
         "",
         *(f"![{name.removesuffix('.svg')}]({name})\n" for name in pictures),
