@@ -3,10 +3,8 @@
 import asyncio
 import contextlib
 import itertools
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 import httpx2
 import orjson
@@ -16,11 +14,11 @@ from hubbub.client import Client
 from tests.cluster.people import PASSWORD, logged, running_nodes, start, watching
 from tests.servers import PostgreSQL, Redis
 from tests.servers_balancers import Balancer, backend, running_haproxy
+from tests.support.javascript import FOLDER, ensure_node
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.anyio
 
-JAVASCRIPT = Path(__file__).parents[1] / "gateway" / "js"
 SECONDS = 60
 NAMES = itertools.count(1)
 
@@ -113,10 +111,10 @@ class Browser:
 
 @asynccontextmanager
 async def browsing(url: str, token: str, room: str, transports: str) -> AsyncIterator[Browser]:
-    node = shutil.which("node", path=str(Path(__file__).parents[2] / ".venv/bin")) or "node"
+    node = await asyncio.to_thread(ensure_node)
     process = await asyncio.create_subprocess_exec(
         node,
-        *(str(JAVASCRIPT / "follow.mjs"), url, token, room, transports, "0"),
+        *(str(FOLDER / "follow.mjs"), url, token, room, transports, "0"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

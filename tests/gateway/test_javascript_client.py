@@ -1,40 +1,23 @@
 """The stock JavaScript client, from the npm registry, against the gateway."""
 
 import asyncio
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hubbub.gateway import ConnectRefused, Gateway, Socket
 from tests.gateway.support import serving
+from tests.support.javascript import FOLDER, ensure_node
 
 pytestmark = pytest.mark.anyio
 
-FOLDER = Path(__file__).parent / "js"
 TRANSPORTS = ["websocket", "polling", "polling,websocket"]
-
-
-def tool(name: str) -> str:
-    beside = Path(sys.executable).parent / name
-    found = str(beside) if beside.exists() else shutil.which(name)
-    assert found, f"{name} is missing: install Node 20 or later, or the group 'node'"
-    return found
 
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Node, with the client installed beside the scenarios."""
-    if not (FOLDER / "node_modules" / "socket.io-client").exists():
-        command = [tool("npm"), "ci", "--no-audit", "--no-fund"]
-        path = f"{Path(tool('node')).parent}:/usr/bin:/bin"
-        subprocess.run(command, cwd=FOLDER, check=True, env={**os.environ, "PATH": path})
-    return tool("node")
+    return ensure_node()
 
 
 async def run(node: str, scenario: str, port: int, transports: str) -> None:
