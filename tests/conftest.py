@@ -12,12 +12,17 @@ from typing import Any
 import pytest
 
 from tests.servers import PostgreSQL, Redis, running_postgresql, running_redis
+from tests.support.deadline import Deadline
 from tests.support.server import ServerProcess
 
 DATABASES = ("sqlite", "postgresql")
 MIGRATED = "hubbub_migrated"
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Deadline())
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,10 @@
 Each is a context manager over a folder of its own, so a fault test can start as many as it needs.
 """
 
+import fcntl
 import os
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -15,7 +17,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg import sql
@@ -23,6 +27,8 @@ from psycopg import sql
 PATIENCE = 60.0
 """Seconds a server may take to start or stop; slow machines need them, fast ones never wait."""
 TRIES = 5
+PORTS = range(10_000, 32_000)
+_ports: set[int] = set()
 
 
 class ServerError(Exception):
@@ -30,9 +36,35 @@ class ServerError(Exception):
 
 
 def free_port() -> int:
-    """A port that nothing listened on at this moment, on loopback."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A loopback port that nothing listens on, kept from every other test process while this one lives.
+
+    It lies below the ports that Linux gives to outgoing connections: a client that tries to come back to a stopped
+    server would sooner or later be given that server's own port, and hold it.
+    """
+    for port in random.sample(PORTS, len(PORTS)):
+        if port in _ports or not reserve(port):
+            continue
+        try:
+            with socket.create_server(("127.0.0.1", port)):
+                _ports.add(port)
+                return port
+        except OSError:
+            continue
+    raise ServerError("every port for tests is taken")
+
+
+def reserve(port: int) -> bool:
+    """Locks the byte of that number in a file all test processes share, until this process ends."""
+    try:
+        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _reservations() -> IO[bytes]:
+    return (Path(tempfile.gettempdir()) / f"hubbub-test-ports-{os.getuid()}").open("ab")
 
 
 @dataclass(frozen=True)
