@@ -30,6 +30,7 @@ TESTS: dict[str, Callable[[], bool]] = {
     "pgbouncer": lambda: find_tool("pgbouncer") is not None,
     "rabbitmq-server": lambda: find_tool("rabbitmq-server") is not None,
     "nats-server": lambda: find_tool("nats-server") is not None,
+    "prometheus": lambda: find_tool("promtool") is not None,
     "chromium": lambda: find_tool("chromium") is not None,
     "fonts-noto-color-emoji": has_emoji,
 }
