@@ -113,6 +113,8 @@ class FleetSettings:
     log_days: float = 1.0
     """Logs are rotated at that size or age."""
     log_kept: int = 10
+    log_gzip: bool = False
+    """Compress rotated logs."""
     metrics: str = "127.0.0.1:9180"
     """Where the supervisor serves /metrics for the whole fleet; empty: nowhere."""
     proxy: ProxySettings = field(default_factory=ProxySettings)
