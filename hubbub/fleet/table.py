@@ -28,6 +28,8 @@ class Process:
     number: int = 0
     colour: Colour = "blue"
     release: str = ""
+    folder: str = ""
+    """Where it runs: the release's, also when another has become the newest. Empty: where the supervisor does."""
     port: int = 0
     state: State = "stopped"
     pid: int = 0
@@ -38,6 +40,8 @@ class Process:
     restarts: int = 0
     exits: list[float] = field(default_factory=list)
     """Unix times of the recent exits that were not asked for."""
+    quick: int = 0
+    """How many of them, in a row up to now, came soon after the start."""
     reason: str = ""
     """Why it is in this state, for people."""
     heartbeat: Heartbeat = field(default_factory=Heartbeat)
@@ -88,6 +92,8 @@ class Table:
     """The one in rotation."""
     wanted: int = 0
     """How many workers there shall be in it."""
+    boot: str = ""
+    """The kernel's name of the boot in which all this ran: no pid is of use in another."""
     processes: list[Process] = field(default_factory=list)
     rollouts: list[Rollout] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
@@ -114,6 +120,7 @@ class Table:
             return cls(
                 colour=kept["colour"],
                 wanted=kept["wanted"],
+                boot=kept["boot"],
                 processes=[Process(**process) for process in kept["processes"]],
                 rollouts=[Rollout(**rollout) for rollout in kept["rollouts"]],
                 alarms=[Alarm(**alarm) for alarm in kept["alarms"]],
