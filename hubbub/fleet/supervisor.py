@@ -9,6 +9,10 @@ class Supervisor:
     """Everything that runs, by one event loop."""
 
     settings: FleetSettings
+    """Those of the colour in rotation."""
+    settings_of: dict[Colour, FleetSettings]
+    """By which each colour's workers are started, and started again: a reload brings others for the new colour. Kept on
+    disk beside the table, so that a restarted supervisor restarts a worker by what that worker began with."""
     table: Table
     proxy: Proxy | None
     in_rotation: set[str]
@@ -19,7 +23,7 @@ class Supervisor:
         raise NotImplementedError
 
     async def start_worker(self, colour: Colour) -> Process:
-        """Starts one more, in settings.release as it resolves now; it is not ready yet. Raises FleetError."""
+        """Starts one more, by settings_of[colour], in its release as it resolves now; it is not ready yet. Raises FleetError."""
         raise NotImplementedError
 
     async def wait_ready(self, process: Process, seconds: float) -> None:
