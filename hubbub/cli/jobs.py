@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import Connection
@@ -16,6 +18,7 @@ from hubbub.settings import load_settings
 
 STATES = ("ready", "running", "done", "dead")
 MOST = 1_000
+WIDEST = 2_000
 
 
 @click.group()
@@ -62,25 +65,46 @@ def show(data_dir: Path | None, states: Sequence[str], kind: str | None, limit: 
     if not rows:
         click.echo("There are none.")
         return
-    table = Table("id", "kind", "state", "when", "attempts", "by", "last error", box=None)
+    table = Table(
+        "id", "kind", "state", "when", "next", "every", "attempts", "by", "last error", box=None
+    )
     for row in rows:
-        attempts = str(row.attempts) if row.every_ms else f"{row.attempts} of {row.most_attempts}"
+        attempts = (
+            str(row.attempts)
+            if row.every_ms is not None
+            else f"{row.attempts} of {row.most_attempts}"
+        )
         when = tell_age(row.age_ms)
+        comes = tell_time(row.run_at) if row.state == "ready" else ""
         by, error = row.leased_by or "", row.last_error or ""
-        table.add_row(row.id, row.kind, row.state, when, attempts, by, error)
+        every = tell_every(row)
+        table.add_row(row.id, row.kind, row.state, when, comes, every, attempts, by, error)
     # As wide as it must be: what is piped into another program is not cut.
-    Console(soft_wrap=True).print(table, highlight=False, markup=False, crop=False)
+    Console(width=WIDEST, soft_wrap=True).print(table, highlight=False, markup=False, crop=False)
 
 
 def tell_age(milliseconds: int) -> str:
+    amount = tell_amount(milliseconds)
+    return f"{amount} ago" if milliseconds >= 0 else f"in {amount}"
+
+
+def tell_amount(milliseconds: int) -> str:
     seconds = abs(milliseconds) // 1000
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
-            amount = f"{seconds // size} {unit}"
-            break
-    else:
-        amount = f"{seconds} s"
-    return f"{amount} ago" if milliseconds >= 0 else f"in {amount}"
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def tell_time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def tell_every(row: Any) -> str:
+    """The interval or the times of a schedule; nothing for another job."""
+    if row.cron is not None:
+        return str(row.cron)
+    return "" if row.every_ms is None else tell_amount(row.every_ms)
 
 
 @jobs.command()

@@ -369,6 +369,40 @@ async def test_plans_follow_the_code(kernel: Kernel) -> None:
         kernel.jobs.schedule("Some thing", 60, work)
 
 
+async def test_times_of_day_follow_the_code_and_what_was_due_stays_due(kernel: Kernel) -> None:
+    async def work(_kernel: Kernel, _job: Job) -> None: ...
+
+    def replan(expression: str, zone: str = "UTC") -> Any:
+        kernel.jobs.kinds.clear()
+        kernel.jobs.cron("some", expression, work, zone=zone)
+        write(kernel, queue.plan, kernel.jobs.schedules)
+        [row] = rows(kernel)
+        return row
+
+    first = replan("0 3 * * *")
+    assert (first.every_ms, first.cron) == (0, "0 3 * * * UTC")
+    assert first.run_at % 86_400_000 == 3 * 3_600_000
+    pass_time(kernel, 10 * 86_400)
+    due = replan("0 3 * * *")
+    assert due.run_at == first.run_at - 10 * 86_400_000, "a time that passed was forgotten"
+    [job] = write(kernel, queue.take, ["some"], "w1", 10, LEASE_MS)
+    changed = replan("30 4 * * *")
+    assert changed.run_at % 86_400_000 == int(4.5 * 3_600_000)
+    assert write(kernel, queue.finish, job)
+    assert rows(kernel)[0].run_at == changed.run_at
+    for expression, zone in (
+        ("0 3 * *", "UTC"),
+        ("0 0 3 * * *", "UTC"),
+        ("0 25 * * *", "UTC"),
+        ("0 0 31 2 *", "UTC"),
+        ("0 3 * * *", "Europe/Nowhere"),
+        ("0 3 * * *", "../etc/passwd"),
+    ):
+        kernel.jobs.kinds.clear()
+        with pytest.raises(ValueError, match=r"cron|never|zone"):
+            kernel.jobs.cron("some", expression, work, zone=zone)
+
+
 async def test_finished_jobs_are_forgotten(kernel: Kernel) -> None:
     await order_jobs(kernel, {}, {}, {"run_at": kernel.clock() + 10**10})
     done, dead = take(kernel)

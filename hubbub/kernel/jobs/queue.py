@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from hubbub.kernel.ids import new_id
+from hubbub.kernel.jobs.cron import parse_cron
 from hubbub.kernel.jobs.registry import Job, Kind
 from hubbub.kernel.jobs.table import UNFINISHED, database_now, jobs
 
@@ -36,28 +37,63 @@ ENDED = {"lease": None, "lease_until": None, "leased_by": None}
 
 HELD = [
     jobs.c[name]
-    for name in ("id", "kind", "arguments", "turn", "attempts", "most_attempts", "every_ms")
+    for name in (
+        "id",
+        "kind",
+        "arguments",
+        "turn",
+        "attempts",
+        "most_attempts",
+        "every_ms",
+        "run_at",
+    )
 ]
 
 
-def next_turn(every_ms: ColumnElement[Any]) -> ColumnElement[Any]:
+def next_multiple(every_ms: ColumnElement[Any]) -> ColumnElement[Any]:
     """The next multiple of the interval: the same moment for every machine, and none is made up for twice."""
     return (database_now() // every_ms + 1) * every_ms
 
 
+def next_turn(connection: Connection, job: Job) -> ColumnElement[Any] | int:
+    """When a schedule that just had a turn has the next one."""
+    row = connection.execute(
+        select(jobs.c.cron, jobs.c.run_at, database_now().label("now")).where(jobs.c.id == job.id)
+    ).first()
+    if row is None or row.cron is None:
+        return next_multiple(jobs.c.every_ms)
+    if row.run_at != job.run_at:
+        # Somebody planned it anew meanwhile.
+        return int(row.run_at)
+    # Not the same time again when the clock of the database was set back, as by a failover.
+    return parse_cron(row.cron).after(max(int(row.now), job.run_at))
+
+
+def read_now(connection: Connection) -> int:
+    return int(connection.execute(select(database_now())).scalar_one())
+
+
 def plan(connection: Connection, schedules: Iterable[Kind]) -> None:
-    """Makes the row of each schedule that has none, and takes over intervals that changed."""
+    """Makes the row of each schedule that has none, and takes over intervals and times that changed.
+
+    What was due stays due: a time that passed while nobody was there is made up for.
+    """
     insert = insert_sqlite if connection.dialect.name == "sqlite" else insert_postgresql
     # In one order everywhere, so that processes that start together do not lock each other out.
     for kind in sorted(schedules, key=lambda kind: kind.name):
-        every: ColumnElement[int] = literal_column(str(int(kind.every_ms or 0)))
+        first: ColumnElement[Any] | int
+        if kind.cron is None:
+            first = next_multiple(literal_column(str(int(kind.every_ms or 0))))
+        else:
+            first = kind.cron.after(read_now(connection))
         adding = insert(jobs).values(
             id=new_id(),
             kind=kind.name,
             arguments="{}",
             key=schedule_key(kind.name),
             every_ms=kind.every_ms,
-            run_at=next_turn(every),
+            cron=None if kind.cron is None else str(kind.cron),
+            run_at=first,
             most_attempts=1,
             created_at=database_now(),
         )
@@ -65,8 +101,9 @@ def plan(connection: Connection, schedules: Iterable[Kind]) -> None:
             adding.on_conflict_do_update(
                 index_elements=[jobs.c.key],
                 index_where=UNFINISHED,
-                set_={"every_ms": adding.excluded.every_ms, "run_at": adding.excluded.run_at},
-                where=jobs.c.every_ms != adding.excluded.every_ms,
+                set_={name: adding.excluded[name] for name in ("every_ms", "cron", "run_at")},
+                where=(jobs.c.every_ms != adding.excluded.every_ms)
+                | jobs.c.cron.is_distinct_from(adding.excluded.cron),
             )
         )
 
@@ -120,6 +157,7 @@ def lease(connection: Connection, picked: Any, worker: str, lease_ms: int) -> li
             attempt=row.attempts,
             most_attempts=row.most_attempts,
             every_ms=row.every_ms,
+            run_at=row.run_at,
             lease=token,
         )
         for row in rows
@@ -182,7 +220,7 @@ def finish(connection: Connection, job: Job) -> bool:
         return put_back(
             connection,
             job,
-            run_at=next_turn(jobs.c.every_ms),
+            run_at=next_turn(connection, job),
             turn=jobs.c.turn + 1,
             attempts=0,
             last_error=None,
@@ -201,9 +239,8 @@ def fail(
     error = error[:ERROR_LENGTH]
     again = database_now() + wait_ms
     if job.every_ms is not None:
-        soonest = case(
-            (again < next_turn(jobs.c.every_ms), again), else_=next_turn(jobs.c.every_ms)
-        )
+        turn = next_turn(connection, job)
+        soonest = case((again < turn, again), else_=turn)
         return put_back(connection, job, run_at=soonest, last_error=error)
     if hopeless or job.attempt >= job.most_attempts:
         return record(connection, job, state="dead", last_error=error, finished_at=database_now())
@@ -263,10 +300,13 @@ def figures(connection: Connection) -> dict[str, int]:
 def find_jobs(
     connection: Connection, states: Sequence[str], kind: str | None, most: int
 ) -> list[Any]:
-    """Rows of jobs in these states, schedules included, the newest first; `age_ms` tells when they ran or will."""
-    query = select(
-        jobs, (database_now() - func.coalesce(jobs.c.finished_at, jobs.c.run_at)).label("age_ms")
-    ).where(jobs.c.state.in_(states))
+    """Rows of jobs in these states, schedules included, the newest first.
+
+    `age_ms` tells how long ago they ended, or will run or were to; for a schedule that waits, its next turn.
+    """
+    ended = case((jobs.c.state == "ready", None), else_=jobs.c.finished_at)
+    age_ms = database_now() - func.coalesce(ended, jobs.c.run_at)
+    query = select(jobs, age_ms.label("age_ms")).where(jobs.c.state.in_(states))
     if kind is not None:
         query = query.where(jobs.c.kind == kind)
     return list(connection.execute(query.order_by(jobs.c.id.desc()).limit(most)))

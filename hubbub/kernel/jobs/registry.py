@@ -1,11 +1,14 @@
 """What kinds of job there are: features register theirs, workers run them."""
 
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
+
+from hubbub.kernel.jobs.cron import UTC, Cron
 
 if TYPE_CHECKING:
     from hubbub.kernel.kernel import Kernel
@@ -32,6 +35,7 @@ class Job:
     attempt: int
     most_attempts: int
     every_ms: int | None
+    run_at: int
     lease: str
 
     @property
@@ -44,17 +48,19 @@ class Job:
 
 
 Handler = Callable[["Kernel", Job, Any], Awaitable[object]]
+Work = Callable[["Kernel", Job], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How jobs of a name are run; `every_ms` is set for a schedule."""
+    """How jobs of a name are run; `every_ms` is set for a schedule, to 0 where `cron` tells its times."""
 
     name: str
     handler: Handler
     arguments: type[BaseModel] = NoArguments
     timeout_seconds: float = TIMEOUT_SECONDS
     every_ms: int | None = None
+    cron: Cron | None = None
 
 
 class Registry:
@@ -86,7 +92,7 @@ class Registry:
         self,
         name: str,
         every_seconds: float,
-        work: Callable[["Kernel", Job], Awaitable[object]],
+        work: Work,
         *,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
@@ -94,14 +100,29 @@ class Registry:
 
         Turns never overlap; those missed while nobody worked are made up for by one. Raises ValueError.
         """
-
-        async def handler(kernel: "Kernel", job: Job, _arguments: NoArguments) -> None:
-            await work(kernel, job)
-
         every_ms = int(every_seconds * 1000)
         if every_ms < 1000:
             raise ValueError("a schedule runs at most once a second")
-        self._add(Kind(name, handler, NoArguments, timeout_seconds, every_ms))
+        self._add(Kind(name, without_arguments(work), NoArguments, timeout_seconds, every_ms))
+
+    def cron(
+        self,
+        name: str,
+        expression: str,
+        work: Work,
+        *,
+        zone: str = UTC,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """Runs `work(kernel, job)` at the times of a cron expression of five fields in a time zone.
+
+        Otherwise as `schedule`: once in the whole cluster, and once for all the times nobody was there. Raises
+        ValueError for an expression that is malformed or never comes, and for an unknown zone.
+        """
+        cron = Cron(expression, zone)
+        cron.after(int(time.time() * 1000))
+        handler = without_arguments(work)
+        self._add(Kind(name, handler, NoArguments, timeout_seconds, 0, cron))
 
     def _add(self, kind: Kind) -> None:
         if NAME.fullmatch(kind.name) is None:
@@ -113,3 +134,12 @@ class Registry:
     @property
     def schedules(self) -> list[Kind]:
         return [kind for kind in self.kinds.values() if kind.every_ms is not None]
+
+
+def without_arguments(work: Work) -> Handler:
+    """The handler that a schedule's work is."""
+
+    async def handler(kernel: "Kernel", job: Job, _arguments: NoArguments) -> None:
+        await work(kernel, job)
+
+    return handler

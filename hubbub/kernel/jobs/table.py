@@ -35,8 +35,10 @@ jobs = Table(
     Column("arguments", Text, nullable=False),
     # Of two unfinished jobs with the same key the second is not made.
     Column("key", String(128)),
-    # A schedule's row becomes ready again instead of done: `every_ms` apart, `turn` counts how often.
+    # A schedule's row becomes ready again instead of done: `every_ms` apart, or, where that is 0, at the times
+    # `cron` tells. `turn` counts how often.
     Column("every_ms", BigInteger),
+    Column("cron", String(200)),
     Column("turn", BigInteger, nullable=False, server_default="0"),
     Column("state", String(10), nullable=False, server_default="ready"),
     Column("run_at", BigInteger, nullable=False),
