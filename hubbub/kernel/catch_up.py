@@ -17,6 +17,7 @@ from hubbub.kernel.errors import Unavailable
 from hubbub.kernel.log import Encoded
 from hubbub.kernel.pace import Pace
 from hubbub.kernel.relay import Relay
+from hubbub.kernel.tasks import end_tasks
 
 logger = logging.getLogger("hubbub.delivery")
 
@@ -218,6 +219,4 @@ class CatchUps:
         task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)

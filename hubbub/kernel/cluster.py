@@ -13,6 +13,7 @@ from hubbub.kernel.database import Database
 from hubbub.kernel.errors import Problem
 from hubbub.kernel.hearing import Hearing, Others, State
 from hubbub.kernel.nodes import Node, NodeTable, Seen
+from hubbub.kernel.tasks import end_tasks
 
 logger = logging.getLogger("hubbub.cluster")
 
@@ -95,8 +96,7 @@ class Cluster:
     async def stop(self) -> None:
         """Takes the node's row away, if the database answers soon."""
         if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+            await end_tasks([self._running])
         try:
             async with asyncio.timeout(REMOVE_SECONDS):
                 if self._writing is not None:

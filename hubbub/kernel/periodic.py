@@ -5,6 +5,8 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
+from hubbub.kernel.tasks import end_tasks
+
 logger = logging.getLogger("hubbub.periodic")
 
 
@@ -28,7 +30,5 @@ class Periodic:
             await asyncio.sleep(seconds)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(self._tasks)
         self._tasks.clear()

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 
 from hubbub.kernel.redis_address import Host, RedisAddress
 from hubbub.kernel.redis_wire import Link, Masters, WireError, find_masters
+from hubbub.kernel.tasks import end_tasks
 
 logger = logging.getLogger("hubbub.bus")
 
@@ -99,8 +100,7 @@ class Links:
     async def stop(self) -> None:
         """Opens nothing any more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
             self._task = None
 
     def end(self) -> None:

@@ -36,6 +36,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from hubbub.kernel.redis_address import RedisAddress, parse_redis_url
+from hubbub.kernel.tasks import end_tasks
 
 logger = logging.getLogger("hubbub.redis")
 
@@ -135,8 +136,7 @@ class RedisStore:
         """Ends the probe and closes the connections."""
         self._closed = True
         if self._probe is not None:
-            self._probe.cancel()
-            await asyncio.gather(self._probe, return_exceptions=True)
+            await end_tasks([self._probe])
         await self.client.aclose()
 
 

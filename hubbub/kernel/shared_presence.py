@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from hubbub.kernel.bus import Bus
 from hubbub.kernel.presence import ACTIVE_SECONDS, Activity, Presence
 from hubbub.kernel.redis_store import RedisLostError, RedisStore
+from hubbub.kernel.tasks import end_tasks
 from hubbub.settings import SettingsError
 
 logger = logging.getLogger("hubbub.presence")
@@ -153,8 +154,7 @@ class SharedPresence:
         """Ends the sharing; the people stay a moment, for they come back to another node."""
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_tasks([self._task])
         self._task = None
         try:
             await self._store.run(lambda redis: redis.expire(self._key, int(GOODBYE_SECONDS)))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from hubbub.kernel.bus import Signal
 from hubbub.kernel.errors import Problem
 from hubbub.kernel.kernel import Kernel
+from hubbub.kernel.tasks import end_tasks
 from hubbub.people.hooks import hooks
 from hubbub.people.models import workspaces
 
@@ -89,5 +90,4 @@ class Announcer:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])

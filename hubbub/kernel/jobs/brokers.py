@@ -19,6 +19,8 @@ from taskiq_aio_pika import AioPikaBroker, Exchange, Queue
 from taskiq_nats import PullBasedJetStreamBroker
 from taskiq_redis import RedisStreamBroker
 
+from hubbub.kernel.tasks import end_tasks
+
 logger = logging.getLogger("hubbub.jobs")
 
 WAITING = 10_000
@@ -113,8 +115,7 @@ class BrokerLink:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await end_tasks([self._task])
 
     def send(self, ids: Iterable[str]) -> bool:
         """Queues the ids; False when the broker is down or does not keep up, and nothing was queued."""
@@ -157,9 +158,7 @@ class BrokerLink:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_tasks(tasks)
 
     async def _send(self, broker: AsyncBroker) -> None:
         while True:

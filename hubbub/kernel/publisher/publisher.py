@@ -5,7 +5,6 @@ stream moves after the broker confirmed, in a transaction that first finds its o
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from hubbub.kernel.publisher import cursors
 from hubbub.kernel.publisher.cursors import Lease, LeaseLost
 from hubbub.kernel.publisher.targets import Target, TargetError
 from hubbub.kernel.publisher.work import State, Turn
+from hubbub.kernel.tasks import end_tasks
 
 logger = logging.getLogger("hubbub.publisher")
 
@@ -65,9 +65,7 @@ class Publisher:
     async def stop(self) -> None:
         """Ends at once and lets go of the lease, so that another process goes on."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end_tasks([self._task])
 
     def wake(self) -> None:
         """Something was committed: it is looked for soon."""
