@@ -18,6 +18,7 @@ from hubbub.kernel.errors import Problem
 from hubbub.kernel.jobs import queue
 from hubbub.kernel.jobs.registry import Job
 from hubbub.kernel.jobs.wakeup import Wakeup
+from hubbub.kernel.tasks import end_tasks
 
 if TYPE_CHECKING:
     from hubbub.kernel.kernel import Kernel
@@ -113,12 +114,9 @@ class Worker:
         tasks = [held.task for held in self._running.values() if held.task is not None]
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=grace_seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await end_tasks(late)
         if self._beat_task is not None:
-            self._beat_task.cancel()
-            await asyncio.gather(self._beat_task, return_exceptions=True)
+            await end_tasks([self._beat_task])
 
     async def sample(self) -> None:
         """Reads how the table stands, for the metrics."""
