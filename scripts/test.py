@@ -20,6 +20,8 @@ LEAST_COVERED_CLIENT = 80
 TAIL = 4096
 WORKERS = (os.cpu_count() or 1) + 1
 """One more than the cores: much of a test's time is waiting for the servers it started."""
+RESTARTS = ("--max-worker-restart", "1")
+"""xdist begins the file of a test that hung anew: a test that hangs always must not take its time for ever."""
 
 
 def main() -> None:
@@ -56,7 +58,7 @@ def run_pytest(arguments: Sequence[str], coverage: bool) -> tuple[int, str]:
     spread = (
         []
         if "-s" in arguments
-        else ["-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder"]
+        else ["-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder", *RESTARTS]
     )
     if coverage:
         subprocess.run([BIN / "coverage", "erase"], cwd=ROOT, check=True)
