@@ -5,7 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -152,6 +152,25 @@ def load_settings(
             raise SettingsError(f"{file}: {error}") from None
     given |= {name: value for name, value in overrides.items() if value is not None}
     settings: FleetSettings = build(FleetSettings, given, "FLEET_", environment)
+    check(settings)
+    return settings
+
+
+def dump_settings(settings: FleetSettings) -> dict[str, Any]:
+    """Plain data for JSON, from which `parse_settings` makes the same again."""
+
+    def plain(value: Any) -> Any:
+        if is_dataclass(value):
+            return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+        return str(value) if isinstance(value, Path) else value
+
+    data: dict[str, Any] = plain(settings)
+    return data
+
+
+def parse_settings(data: Mapping[str, Any]) -> FleetSettings:
+    """The settings that were dumped, whatever the environment says. Raises SettingsError."""
+    settings: FleetSettings = build(FleetSettings, data, "FLEET_", {})
     check(settings)
     return settings
 
