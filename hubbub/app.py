@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket as network
 import sys
 from collections.abc import AsyncIterator
@@ -16,10 +17,12 @@ from hubbub import __version__
 from hubbub.chat import routes as chat_routes
 from hubbub.chat.events import register_events, register_hooks
 from hubbub.chat.jobs import index_periodically
+from hubbub.fleet import contract
+from hubbub.fleet.worker import Place
 from hubbub.gateway import Gateway
 from hubbub.kernel.clock import Clock, system_clock
 from hubbub.kernel.cluster import Cluster
-from hubbub.kernel.delivery import EXPIRY_SECONDS, HEADS_SECONDS, SHUTDOWN, Delivery
+from hubbub.kernel.delivery import DEAF, EXPIRY_SECONDS, HEADS_SECONDS, SHUTDOWN, Delivery
 from hubbub.kernel.errors import NotFound
 from hubbub.kernel.hearing import State
 from hubbub.kernel.http import (
@@ -39,18 +42,30 @@ from hubbub.kernel.periodic import Periodic
 from hubbub.kernel.presence import Presence
 from hubbub.kernel.sockets import BURST, PER_SECOND, answer_error
 from hubbub.observe import routes as observe_routes
+from hubbub.observe.answers import Answers
 from hubbub.observe.cluster import TURN_SECONDS, ClusterCollector, ClusterStatistics
 from hubbub.observe.jobs import JobsCollector
+from hubbub.observe.logging import Logs
 from hubbub.observe.loop_lag import LoopLag
+from hubbub.observe.process import Process
 from hubbub.observe.publishing import PublisherCollector
+from hubbub.observe.requests import RequestLog
 from hubbub.observe.statistics import RequestMetrics, Statistics, SystemCollector
+from hubbub.operations import routes as operations_routes
+from hubbub.operations.errors import ErrorLog
+from hubbub.operations.fleet import Fleet
+from hubbub.operations.service import TURN_SECONDS as OPERATIONS_SECONDS
+from hubbub.operations.service import Operations
 from hubbub.people import routes as people_routes
 from hubbub.people.jobs import register_jobs as register_people_jobs
 from hubbub.realtime import routes as realtime_routes
 from hubbub.realtime.announcing import Announcer
 from hubbub.realtime.events import accept_sockets
+from hubbub.realtime.smoke import NAMESPACE as SMOKE_NAMESPACE
+from hubbub.realtime.smoke import SmokeTests
 from hubbub.sample import routes as sample_routes
 from hubbub.settings import Settings, load_secrets
+from hubbub.supervised import Supervised
 from hubbub.web import Client, find_web_dir
 
 if TYPE_CHECKING:
@@ -60,6 +75,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("hubbub.app")
 
 JOB_FIGURES_SECONDS = 10.0
+GOODBYE_SECONDS = 5.0
+"""How long sockets may take to close."""
 DEAF_SPREAD_SECONDS = 5.0
 """Longer than a balancer takes to notice that this node is not ready: its clients shall come back to another."""
 EVENTS_PER_SECOND = 4 * PER_SECOND
@@ -73,7 +90,13 @@ class Application:
     """One process of Hubbub: an ASGI application, and the websocket class uvicorn needs beside it."""
 
     def __init__(
-        self, settings: Settings, *, clock: Clock = system_clock, node: Node | None = None
+        self,
+        settings: Settings,
+        *,
+        clock: Clock = system_clock,
+        node: Node | None = None,
+        logs: Logs | None = None,
+        place: Place | None = None,
     ) -> None:
         self.settings = settings
         self.node = node or node_of(settings, settings.port)
@@ -98,8 +121,20 @@ class Application:
         self.presence = Presence(self.announcer.changed)
         self.shared_presence = share_presence(self.kernel, self.presence, self.node.id)
         self.loop_lag = LoopLag()
+        self.answers = Answers()
+        self.process = Process(
+            self.answers,
+            lambda: observe_routes.read_checks(self.api.state),
+            observe_routes.judge,
+        )
         self.statistics = Statistics(
-            self.kernel, self.gateway, self.delivery, self.presence, self.loop_lag, self.node
+            self.kernel,
+            self.gateway,
+            self.delivery,
+            self.presence,
+            self.loop_lag,
+            self.node,
+            self.process,
         )
         self.cluster = Cluster(
             self.kernel.database,
@@ -116,6 +151,15 @@ class Application:
             self._count_people,
             lambda figures: namespace.emit("stats", figures),
         )
+        self.operations = Operations(
+            self.kernel,
+            self.cluster,
+            self.totals,
+            self.delivery,
+            self.process,
+            ErrorLog(self.kernel, self.node.name, os.environ.get(contract.RELEASE) or __version__),
+            Fleet(os.environ.get(contract.CONTROL, "")),
+        )
         self.periodic = Periodic()
         self.sweep: asyncio.Task[None] | None = None
         self.wakeup = Wakeup(self.kernel.bus, settings.jobs_url)
@@ -123,6 +167,15 @@ class Application:
         register_jobs(self.kernel)
         self.worker = Worker(self.kernel, self.wakeup) if settings.does("jobs") else None
         self.publisher = make_publisher(self.kernel, self.node.name) if settings.relay_url else None
+        self.supervised = Supervised(
+            place or Place(),
+            self.gateway,
+            self.delivery,
+            self.worker,
+            self.loop_lag,
+            lambda: (self.answers.requests, self.answers.errors, self.answers.seconds),
+        )
+        SmokeTests(self.kernel, self.gateway.namespace(SMOKE_NAMESPACE))
         accept_sockets(self.kernel, namespace, self.delivery, self.presence)
         register_events(self.kernel, namespace, self.delivery)
         register_hooks()
@@ -136,6 +189,8 @@ class Application:
         if self.publisher is not None:
             registry.register(PublisherCollector(self.publisher))
 
+        self._request_metrics = RequestMetrics(registry)
+        self._request_log = RequestLog(logs)
         self.client = Client(find_web_dir(settings.web_dir))
         api = FastAPI(
             title="Hubbub",
@@ -156,6 +211,7 @@ class Application:
         api.state.loop_lag = self.loop_lag
         api.state.registry = registry
         api.state.wakeup = self.wakeup
+        api.state.operations = self.operations
         api.state.node = self.node.name
         install_problem_handlers(api)
         # Side by side in one list: an included router is searched as a whole, twice, for each request.
@@ -165,6 +221,7 @@ class Application:
             people_routes.router,
             sample_routes.router,
             observe_routes.router,
+            operations_routes.router,
         ):
             api.router.routes.extend(router.routes)
         self.api = api
@@ -175,7 +232,7 @@ class Application:
             max_body=settings.max_body_bytes,
             allowed_origins=settings.allowed_origins,
             https=settings.secure_cookies,
-            observe=RequestMetrics(registry).observe,
+            observe=self._observe_request,
         )
 
     @property
@@ -201,20 +258,29 @@ class Application:
     async def leave(self) -> None:
         """Asks the sockets to come back elsewhere, each in its turn, then closes them."""
         logger.info("leaving")
+        self._edge.leaving = True
         loop = asyncio.get_running_loop()
-        give_up = loop.time() + self.delivery.send_away(SHUTDOWN)
+        most = self.supervised.leave_seconds()
+        give_up = loop.time() + min(most, self.delivery.send_away(SHUTDOWN, within=most))
         # Asking again is cheaper than an event that every socket would have to know.
         while self.delivery.people and loop.time() < give_up:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         # Who is still here gets its last answers.
         await self.kernel.committer.drain()
-        await self.gateway.close()
+        await self.gateway.close(self.supervised.requests_seconds(GOODBYE_SECONDS))
+
+    def _observe_request(
+        self, scope: Scope, route: str, status: int, seconds: float, sent: int
+    ) -> None:
+        self.answers.observe(route, status, seconds)
+        self._request_metrics.observe(scope, route, status, seconds, sent)
+        self._request_log.observe(scope, route, status, seconds, sent)
 
     def _hearing_changed(self, before: State, now: State) -> None:
         if now == "deaf":
-            self.delivery.send_away("deaf", DEAF_SPREAD_SECONDS)
+            self.delivery.send_away(DEAF, DEAF_SPREAD_SECONDS)
         elif before == "deaf":
-            self.delivery.welcome()
+            self.delivery.welcome(DEAF)
 
     def _count_people(self) -> dict[str, int]:
         """Of the whole cluster, each person once, as far as this node knows."""
@@ -237,6 +303,8 @@ class Application:
             self.periodic.start("token expiry", EXPIRY_SECONDS, self.delivery.close_expired)
         self.periodic.start("statistics", 1.0, self._sample)
         self.periodic.start("stats event", TURN_SECONDS, self.totals.turn)
+        self.operations.errors.start()
+        self.periodic.start("operations", OPERATIONS_SECONDS, self.operations.turn)
         index_periodically(self.kernel, self.periodic)
         if self.worker is None:
             self.wakeup.start()
@@ -245,6 +313,7 @@ class Application:
             if self.publisher is not None:
                 self.publisher.start()
             self.periodic.start("job figures", JOB_FIGURES_SECONDS, self.worker.sample)
+        self.supervised.start()
         logger.info(
             "Hubbub is up",
             extra={
@@ -256,10 +325,11 @@ class Application:
         try:
             yield
         finally:
+            await self.supervised.stop()
             if self.worker is None:
                 await self.wakeup.stop()
             else:
-                await self.worker.stop()
+                await self.worker.stop(self.supervised.jobs_seconds())
             if self.publisher is not None:
                 await self.publisher.stop()
             if self.sweep is not None:
@@ -267,6 +337,8 @@ class Application:
             await self.cluster.stop()
             self.loop_lag.stop()
             await self.periodic.stop()
+            self.operations.errors.stop()
+            await self.operations.errors.flush()
             if self.shared_presence is not None:
                 await self.shared_presence.stop()
             self.presence.close()

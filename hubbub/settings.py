@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Environment = Literal["development", "staging", "production"]
@@ -104,6 +104,15 @@ class Settings(BaseSettings):
     metrics_token: SecretStr = Field(
         SecretStr(""), description="Bearer token for /metrics; empty: loopback only"
     )
+    traces_url: str = Field(
+        "",
+        validation_alias=AliasChoices("traces_url", "otel_exporter_otlp_endpoint"),
+        description="OpenTelemetry traces go there, as OTLP over HTTP: http://collector:4318; empty: none",
+    )
+    traces_share: float = Field(1.0, ge=0, le=1, description="Share of the requests that is traced")
+    sentry_dsn: SecretStr = Field(
+        SecretStr(""), description="Errors are sent to this Sentry, without secrets; empty: none"
+    )
 
     @field_validator("allowed_origins", "trusted_proxies", mode="before")
     @classmethod
@@ -118,6 +127,13 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(word.strip() for word in value.split(",") if word.strip()) or ("all",)
         return value
+
+    @field_validator("traces_url")
+    @classmethod
+    def check_traces_url(cls, value: str) -> str:
+        if value and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).hostname):
+            raise ValueError("must be such as http://collector:4318")
+        return value.rstrip("/")
 
     @field_validator("public_url")
     @classmethod

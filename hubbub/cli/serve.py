@@ -14,14 +14,17 @@ from typing import IO
 
 import uvicorn
 
+from hubbub import __version__
 from hubbub.app import create_app, node_of
 from hubbub.cli import ServeError, open_database
+from hubbub.fleet import contract
+from hubbub.fleet.log_file import Rotation
 from hubbub.gateway.server import GracefulServer, HttpProtocol, room_for_sockets
 from hubbub.kernel.database import Database
 from hubbub.kernel.nodes import NodeRefused, claim_place
 from hubbub.migrate import migrate
-from hubbub.observe.logging import configure_logging
-from hubbub.settings import Settings
+from hubbub.observe.logging import Logs, Origin, configure_logging
+from hubbub.settings import Settings, split_secrets
 
 logger = logging.getLogger("hubbub.serve")
 
@@ -43,25 +46,20 @@ def run_server(settings: Settings) -> None:
         raise ServeError(
             f"--role {settings.roles} needs PostgreSQL: with SQLite one process does everything."
         )
-    configure_logging(
-        settings.log_level,
-        json=settings.production,
-        directory=settings.log_dir,
-        node=settings.node_name or socket.gethostname(),
-    )
+    logs = start_logging(settings)
     database = open_database(settings)
     lock = lock_database(Path(str(database.url.database))) if database.sqlite else None
     try:
         migrate(database)
         database.check_room(settings.database_pool)
-        serve(settings, database)
+        serve(settings, database, logs)
     finally:
         database.close()
         if lock is not None:
             lock.close()
 
 
-def serve(settings: Settings, database: Database) -> None:
+def serve(settings: Settings, database: Database, logs: Logs) -> None:
     """Takes this node's place beside the others, and serves. Raises ServeError."""
     room = room_for_sockets(settings.max_sockets)
     if room < settings.max_sockets:
@@ -74,7 +72,7 @@ def serve(settings: Settings, database: Database) -> None:
     listener = bind(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     node = node_of(settings, port)
-    application = create_app(settings, node=node)
+    application = create_app(settings, node=node, logs=logs)
     if settings.redis_url:
         asyncio.run(check_secrets(settings.redis_url, application.kernel.secrets))
     # As late as can be: from here on the others expect this node to keep its row fresh.
@@ -105,6 +103,30 @@ def serve(settings: Settings, database: Database) -> None:
     gc.freeze()
     gc.enable()
     Server(config, application.leave).run(sockets=[listener])
+
+
+def start_logging(settings: Settings) -> Logs:
+    """Sets up this process's lines. Raises ServeError when their folder cannot be used."""
+    machine = socket.gethostname()
+    # The supervisor rotates the files, and what is printed there goes to a file of its own: errors are enough.
+    supervised = contract.HEARTBEAT in os.environ
+    secrets = [*split_secrets(settings.jwt_secret), settings.metrics_token.get_secret_value()]
+    try:
+        return configure_logging(
+            settings.log_level,
+            json=settings.production,
+            directory=settings.log_dir,
+            origin=Origin(
+                settings.node_name or machine,
+                machine,
+                os.environ.get(contract.RELEASE) or __version__,
+            ),
+            secrets=secrets,
+            rotation=None if supervised else Rotation(),
+            console_level=logging.ERROR if supervised and settings.log_dir else logging.NOTSET,
+        )
+    except OSError as error:
+        raise ServeError(f"LOG_DIR {settings.log_dir} cannot be used: {error.strerror}.") from None
 
 
 async def check_secrets(redis_url: str, secrets: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubbub.kernel.commands import Outcome
+from hubbub.kernel.context import REQUEST
 from hubbub.kernel.errors import (
     Conflict,
     Forbidden,
@@ -224,7 +225,7 @@ class TrustedProxies:
 class Edge:
     """Outermost ASGI layer: request id, real address, body limit, security headers, CORS.
 
-    `observe(method, route, status, seconds)` receives each finished request.
+    `observe(scope, route, status, seconds, bytes)` receives each finished request, with the bytes of the answer's body.
     """
 
     def __init__(
@@ -235,7 +236,7 @@ class Edge:
         max_body: int,
         allowed_origins: Sequence[str],
         https: bool,
-        observe: Callable[[str, str, int, float], None],
+        observe: Callable[[Scope, str, int, float, int], None],
     ) -> None:
         self._app = app
         self._proxies = proxies
@@ -243,6 +244,8 @@ class Edge:
         self._origins = frozenset(allowed_origins)
         self._https = https
         self._observe = observe
+        self.leaving = False
+        """Each answer is the last on its connection, so that nobody sends another into one that closes."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -257,6 +260,7 @@ class Edge:
         forwarded = headers.get(b"x-forwarded-for")
         state = scope.setdefault("state", {})
         state["request_id"] = identifier
+        REQUEST.set(identifier)
         state["nonce"] = nonce
         state["address"] = self._proxies.client_address(
             peer, forwarded.decode("latin-1") if forwarded else None
@@ -265,7 +269,7 @@ class Edge:
         extra = self._headers(identifier, nonce, scope["path"], origin)
         started = time.perf_counter()
         status = 500
-        received = 0
+        received = sent = 0
         oversized = refusing = False
 
         async def limited_receive() -> Message:
@@ -279,7 +283,7 @@ class Edge:
             return message
 
         async def decorated_send(message: Message) -> None:
-            nonlocal status
+            nonlocal status, sent
             if oversized and not refusing:
                 return
             if message["type"] == "http.response.start":
@@ -290,11 +294,15 @@ class Edge:
                         (b"ratelimit-limit", b"%d" % left[0]),
                         (b"ratelimit-remaining", b"%d" % left[1]),
                     ]
+                if self.leaving:
+                    message["headers"].append((b"connection", b"close"))
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
                     *(pair for pair in extra if pair[0] not in present),
                 ]
+            else:
+                sent += len(message.get("body", b""))
             await send(message)
 
         try:
@@ -313,7 +321,7 @@ class Edge:
         finally:
             route = scope.get("route")
             pattern = getattr(route, "path", "") or "other"
-            self._observe(scope["method"], pattern, status, time.perf_counter() - started)
+            self._observe(scope, pattern, status, time.perf_counter() - started, sent)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body is larger than {self._max_body} bytes.")

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -15,6 +15,7 @@ from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.nodes import Node
 from hubbub.kernel.presence import Presence
 from hubbub.observe.loop_lag import LoopLag
+from hubbub.observe.process import Process
 
 WINDOW_SECONDS = 10.0
 POSTED = "message.posted"
@@ -38,7 +39,9 @@ class Statistics:
         presence: Presence,
         loop_lag: LoopLag,
         node: Node,
+        process: Process,
     ) -> None:
+        self._process = process
         self._names = {"node": node.name, "id": node.id, "roles": node.roles}
         self._kernel = kernel
         self._gateway = gateway
@@ -77,6 +80,7 @@ class Statistics:
             "flood_closes": stats.flood_closes,
             "refused_connects": by_reason(stats.refused),
             "loop_lag": self._loop_lag.figures(),
+            "process": self._process.figures(),
         }
 
 
@@ -160,16 +164,40 @@ class SystemCollector(Collector):
         yield appended
 
 
+METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
 class RequestMetrics:
-    """Counts and times HTTP requests by route."""
+    """Counts and times HTTP requests by route: the templates there are, so their number is bounded."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ["method", "route", "status"]
-        self._count = Counter("hubbub_http_requests", "Requests", labels, registry=registry)
-        self._seconds = Histogram(
-            "hubbub_http_seconds", "Time to answer", ["method", "route"], registry=registry
+        self._count = Counter(
+            "hubbub_http_requests", "Requests", ["method", "route", "status"], registry=registry
         )
+        self._seconds = Histogram(
+            "hubbub_http_seconds",
+            "Time to answer",
+            ["method", "route"],
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        self._bytes = Counter("hubbub_http_bytes_sent", "Bytes of answers", registry=registry)
+        # Finding a child by its labels costs more than counting.
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
-        self._count.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+    def observe(
+        self, scope: MutableMapping[str, Any], route: str, status: int, seconds: float, sent: int
+    ) -> None:
+        """Counts a finished request. Called by the edge."""
+        method = scope["method"]
+        key = (method if method in METHODS else "other", route, status)
+        found = self._children.get(key)
+        if found is None:
+            found = self._children[key] = (
+                self._count.labels(*key[:2], str(status)),
+                self._seconds.labels(*key[:2]),
+            )
+        found[0].inc()
+        found[1].observe(seconds)
+        self._bytes.inc(sent)

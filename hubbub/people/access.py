@@ -190,6 +190,7 @@ async def current_caller(request: Request) -> Caller:
     except Unauthenticated:
         await limit_anonymous(request)
         raise
+    request.scope["state"]["user"] = caller.id
     await limit(request, "read" if request.method == "GET" else "write", caller.id)
     return caller
 
