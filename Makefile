@@ -77,6 +77,6 @@ lock: setup-dev ## Recompile requirements/*.txt from pyproject.toml; UPGRADE=--u
 clean: ## Remove everything the commands made, but never the data directory
 	rm -rf .venv .coverage .coverage.* htmlcov build dist *.egg-info test-results
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf web/node_modules web/dist web/coverage bench/peers/node/node_modules bench/results-quick
+	rm -rf web/node_modules web/dist web/coverage bench/peers/node/node_modules bench/ops/peers/node_modules bench/results-quick
 	rm -f hubbub/gateway/_flush.*.so bench/load/load bench/load/writer bench/load/*.o
 	find hubbub tests scripts bench -name __pycache__ -type d -prune -exec rm -rf {} +

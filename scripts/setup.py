@@ -32,7 +32,7 @@ UNFINISHED = STAMPS / "unfinished"
 NOT_BUILT = {"node_modules", "dist", "coverage", "tests", "test-results"}
 NPM_CI = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
 LOAD = ROOT / "bench" / "load"
-PEERS = ROOT / "bench" / "peers" / "node"
+PEERS = (ROOT / "bench" / "peers" / "node", ROOT / "bench" / "ops" / "peers")
 # The narrowest of the `engines` in web/package-lock.json: (major, lowest minor), newest open.
 NODE_FITS = {22: 23, 24: 15}
 NODE_FITS_FROM = 26
@@ -219,7 +219,8 @@ def ensure_bench() -> bool:
     ensure_packages(BENCH)
     run_quietly(["make", "--directory", LOAD])
     peers = "Installing the benchmark's servers on Node"
-    return any([ensure_bench_packages(), ensure_node_packages(PEERS, peers, "--omit=dev")])
+    nodes = [ensure_node_packages(folder, peers, "--omit=dev") for folder in PEERS]
+    return any([ensure_bench_packages(), *nodes])
 
 
 def ensure_bench_packages() -> bool:

@@ -93,7 +93,7 @@ def hubbub_gateway() -> Server:
 
 def node_socketio(redis_url: str = "") -> Server:
     """Socket.IO on Node; with a Redis's URL behind the Redis adapter."""
-    argv: tuple[str, ...] = (_node(), str(NODE_PEERS / "socketio.mjs"), "--port", PORT)
+    argv: tuple[str, ...] = (node_program(), str(NODE_PEERS / "socketio.mjs"), "--port", PORT)
     name = "Socket.IO"
     packages = ["socket.io"]
     if redis_url:
@@ -148,7 +148,7 @@ def hubbub_product(database_url: str, data: Path, redis_url: str = "") -> Server
 def node_product(database_url: str, redis_url: str, secret: str, pool: int) -> Server:
     """The usual stack: Express, pg's pool, Socket.IO, the Redis adapter."""
     argv = (
-        *(_node(), str(NODE_PEERS / "product.mjs"), "--port", PORT),
+        *(node_program(), str(NODE_PEERS / "product.mjs"), "--port", PORT),
         *("--database", database_url, "--redis", redis_url, "--pool", str(pool)),
     )
     environment = {**_PRODUCTION, "BENCH_SECRET": secret}
@@ -186,7 +186,8 @@ def _tool(name: str) -> str:
 
 
 @functools.cache
-def _node() -> str:
+def node_program() -> str:
+    """The path of Node itself. Raises ServerError."""
     # The one in .venv is a small Python program that starts the real one.
     words = [_tool("node"), "--print", "process.execPath"]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
@@ -198,10 +199,17 @@ def _python(*packages: str) -> str:
 
 
 @functools.cache
+def node_release() -> str:
+    """Node's version."""
+    words = [node_program(), "--version"]
+    asked = subprocess.run(words, capture_output=True, text=True, check=True)
+    return asked.stdout.strip().removeprefix("v")
+
+
+@functools.cache
 def _node_version(*packages: str) -> str:
-    node = subprocess.run([_node(), "--version"], capture_output=True, text=True, check=True)
     found = [f"{name} {_installed(name)}" for name in packages]
-    return ", ".join([*found, f"Node {node.stdout.strip().removeprefix('v')}"])
+    return ", ".join([*found, f"Node {node_release()}"])
 
 
 def _installed(package: str) -> str:

@@ -1,0 +1,168 @@
+"""supervisord and gunicorn, as their manuals have them."""
+
+import importlib.util
+import sys
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+from bench.ops.contestants import MEMORY_LIMIT, BehindHaproxy
+from bench.ops.programs import Done, tool
+
+PYTHON = "Python " + ".".join(map(str, sys.version_info[:3]))
+
+SUPERVISORD = """[unix_http_server]
+file={folder}/supervisor.sock
+chmod=0700
+[supervisord]
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+childlogdir={folder}
+minfds=4096
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+[supervisorctl]
+serverurl=unix://{folder}/supervisor.sock
+[program:rig]
+command={python} -m bench.ops.worker
+process_name=%(process_num)d
+numprocs={workers}
+numprocs_start={first}
+environment=PORT="%(process_num)d"
+directory={release}
+autorestart=true
+startsecs=2
+startretries=5
+stopsignal=TERM
+stopwaitsecs=8
+redirect_stderr=true
+stdout_logfile={folder}/rig-%(process_num)d.log
+"""
+MEMMON = """[eventlistener:memmon]
+command={python} -m superlance.memmon -g rig={limit}B
+events=TICK_5
+"""
+
+
+class Supervisord(BehindHaproxy):
+    """A restart of one worker after the other: it has no reload."""
+
+    name = "supervisord"
+
+    @property
+    def how(self) -> str:  # type: ignore[override]
+        watches = "superlance's memmon each 5 s" if has_memmon() else "without superlance"
+        return (
+            "autorestart, startsecs 2, stopwaitsecs 8; reload: `supervisorctl restart` of one worker "
+            f"after the other; {watches}; HAProxy in front"
+        )
+
+    memory = "" if importlib.util.find_spec("superlance") else "superlance is not installed"
+
+    @classmethod
+    def version(cls) -> str:
+        more = f", superlance {package_version('superlance')}" if has_memmon() else ""
+        return f"supervisor {package_version('supervisor')}{more}, {PYTHON}"
+
+    async def begin(self) -> None:
+        self.config = self.place.folder / "supervisord.conf"
+        text = SUPERVISORD + (MEMMON if has_memmon() else "")
+        self.config.write_text(
+            text.format(
+                folder=self.place.folder,
+                release=self.release,
+                python=sys.executable,
+                workers=self.workers,
+                first=self.first_port,
+                limit=MEMORY_LIMIT,
+            )
+        )
+        await self.revive()
+        self.start_proxy()
+
+    async def revive(self) -> Done:
+        program = Path(sys.executable).parent / "supervisord"
+        self.process = self.place.start([program, "-n", "-c", self.config], "supervisor.log")
+        return Done(0, 0.0, "")
+
+    def supervisor(self) -> list[int]:
+        return [self.process.pid]
+
+    async def reload(self) -> Done:
+        control = Path(sys.executable).parent / "supervisorctl"
+        ports = range(self.first_port, self.first_port + self.workers)
+        steps = " && ".join(f"{control} -c {self.config} restart rig:{port}" for port in ports)
+        return await self.place.run("/bin/sh", "-c", steps)
+
+    async def end(self) -> None:
+        self.process.terminate()
+        await self.place.run("/bin/sleep", "0.1")
+
+
+def has_memmon() -> bool:
+    return importlib.util.find_spec("superlance") is not None
+
+
+GUNICORN = """bind = "127.0.0.1:{port}"
+workers = {workers}
+worker_class = "asgi"
+timeout = 5
+graceful_timeout = 8
+keepalive = 120
+chdir = "{release}"
+pidfile = "{folder}/gunicorn.pid"
+control_socket_disable = True
+
+
+def post_worker_init(worker):
+    from bench.ops.gunicorn_app import watch
+
+    watch(worker)
+"""
+
+
+class Gunicorn(BehindHaproxy):
+    """Its master shares one listening socket among the workers, and reloads by HUP."""
+
+    name = "gunicorn"
+    how = (
+        "its own ASGI worker, timeout 5, graceful_timeout 8; reload: HUP to the master; "
+        "HAProxy in front"
+    )
+    memory = "it has no such setting"
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        super().__init__(folder, workers)
+        self.backends = 1
+
+    @classmethod
+    def version(cls) -> str:
+        return f"gunicorn {package_version('gunicorn')}, {PYTHON}"
+
+    async def begin(self) -> None:
+        self.config = self.place.folder / "gunicorn.conf.py"
+        self.config.write_text(
+            GUNICORN.format(
+                port=self.first_port,
+                workers=self.workers,
+                release=self.release,
+                folder=self.place.folder,
+            )
+        )
+        await self.revive()
+        self.start_proxy()
+
+    async def revive(self) -> Done:
+        program = Path(sys.executable).parent / "gunicorn"
+        words: list[str | Path] = [program, "-c", self.config, "bench.ops.gunicorn_app:app"]
+        self.process = self.place.start(words, "gunicorn.log")
+        return Done(0, 0.0, "")
+
+    def supervisor(self) -> list[int]:
+        return [self.process.pid]
+
+    async def reload(self) -> Done:
+        return await self.place.run(tool("kill"), "-HUP", str(self.process.pid))
+
+    async def end(self) -> None:
+        self.process.terminate()
+        await self.place.run("/bin/sleep", "0.1")
