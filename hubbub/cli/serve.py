@@ -17,9 +17,10 @@ import uvicorn
 from hubbub import __version__
 from hubbub.app import create_app, node_of
 from hubbub.cli import ServeError, open_database
-from hubbub.fleet import contract
+from hubbub.fleet import contract, worker
 from hubbub.fleet.log_file import Rotation
-from hubbub.gateway.server import GracefulServer, HttpProtocol, room_for_sockets
+from hubbub.fleet.worker import Place
+from hubbub.gateway.server import GracefulServer, HttpProtocol, listen_often, room_for_sockets
 from hubbub.kernel.database import Database
 from hubbub.kernel.nodes import NodeRefused, claim_place
 from hubbub.migrate import migrate
@@ -42,6 +43,12 @@ class Server(GracefulServer):
 
 def run_server(settings: Settings) -> None:
     """Migrates and serves until a signal ends it. Raises ServeError, SettingsError or SchemaError."""
+    try:
+        place = Place.read()
+    except ValueError as error:
+        raise ServeError(str(error)) from None
+    if place.heartbeat:
+        worker.prepare()
     if "all" not in settings.role and settings.database.startswith("sqlite"):
         raise ServeError(
             f"--role {settings.roles} needs PostgreSQL: with SQLite one process does everything."
@@ -52,14 +59,14 @@ def run_server(settings: Settings) -> None:
     try:
         migrate(database)
         database.check_room(settings.database_pool)
-        serve(settings, database, logs)
+        serve(settings, database, logs, place)
     finally:
         database.close()
         if lock is not None:
             lock.close()
 
 
-def serve(settings: Settings, database: Database, logs: Logs) -> None:
+def serve(settings: Settings, database: Database, logs: Logs, place: Place) -> None:
     """Takes this node's place beside the others, and serves. Raises ServeError."""
     room = room_for_sockets(settings.max_sockets)
     if room < settings.max_sockets:
@@ -72,7 +79,7 @@ def serve(settings: Settings, database: Database, logs: Logs) -> None:
     listener = bind(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     node = node_of(settings, port)
-    application = create_app(settings, node=node, logs=logs)
+    application = create_app(settings, node=node, logs=logs, place=place)
     if settings.redis_url:
         asyncio.run(check_secrets(settings.redis_url, application.kernel.secrets))
     # As late as can be: from here on the others expect this node to keep its row fresh.
@@ -102,7 +109,13 @@ def serve(settings: Settings, database: Database, logs: Logs) -> None:
     # What is there now stays: later collections need not look at it again.
     gc.freeze()
     gc.enable()
-    Server(config, application.leave).run(sockets=[listener])
+
+    async def be_in_time() -> None:
+        seconds = application.supervised.requests_seconds(GRACEFUL_SECONDS)
+        # uvicorn hands it to asyncio, which takes parts of seconds.
+        config.timeout_graceful_shutdown = seconds  # type: ignore[assignment]
+
+    Server(config, application.leave, be_in_time).run(sockets=listen_often(listener))
 
 
 def start_logging(settings: Settings) -> Logs:

@@ -8,6 +8,7 @@ twice.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 import orjson
@@ -34,6 +35,9 @@ CHECKS = 3
 HEADS_SECONDS = 25.0
 EXPIRY_SECONDS = 5.0
 SHUTDOWN = "shutdown"
+DRAINING = "draining"
+DEAF = "deaf"
+"""Why sockets are sent away: this process ends; its supervisor wants its clients elsewhere; docs/cluster.md."""
 FIRST_LEAVES = 0.2
 LEAVING_PER_SECOND = 1_000
 LONGEST_SPREAD = 10.0
@@ -71,7 +75,8 @@ class Delivery:
         self.on_entry: dict[str, list[Callable[[Entry], None]]] = {}
         self.withdraws: dict[str, Callable[[Entry], str | None]] = {}
         self.connecting = 0
-        self.away = ""
+        self._away: set[str] = set()
+        self._leaving: dict[str, asyncio.Task[None]] = {}
         kernel.on_deliver = self.deliver
         kernel.on_reset = self.reset
         kernel.on_signal = self.pass_signal
@@ -85,8 +90,13 @@ class Delivery:
         return self._catch_ups.waiting
 
     @property
+    def away(self) -> bool:
+        """Whether sockets are sent away, and none are taken in."""
+        return bool(self._away)
+
+    @property
     def draining(self) -> bool:
-        return self.away == SHUTDOWN
+        return not self._away.isdisjoint((SHUTDOWN, DRAINING))
 
     def retry_after(self) -> float:
         """Seconds after which somebody who is refused now may ask again."""
@@ -95,10 +105,17 @@ class Delivery:
     # Sockets come and go.
 
     async def attach(self, socket: Socket, caller: Caller, expires_at: int) -> Connection:
-        """Takes a socket in. The node follows the person's own stream for as long as they are here."""
+        """Takes a socket in. The node follows the person's own stream for as long as they are here.
+
+        Raises NotFound for a person who is not there, and Unavailable.
+        """
+        await self._kernel.relay.open(caller.id)
+        if self._away:
+            # Meanwhile everybody was sent away; this one would not know.
+            self._kernel.relay.close(caller.id)
+            raise Unavailable("This node is leaving.")
         connection = Connection(socket, caller, expires_at)
         socket.data = connection
-        await self._kernel.relay.open(caller.id)
         self._connections.setdefault(caller.id, set()).add(connection)
         self.pace.served()
         return connection
@@ -113,6 +130,10 @@ class Delivery:
             if not here:
                 del self._connections[connection.caller.id]
             self._kernel.relay.close(connection.caller.id)
+
+    def is_followed(self, stream: str) -> bool:
+        """Whether anybody on this node follows the stream."""
+        return stream in self._followers
 
     def connections_of(self, user: str) -> list[Connection]:
         return list(self._connections.get(user, ()))
@@ -386,36 +407,57 @@ class Delivery:
 
     # Leaving, and coming back.
 
-    def send_away(self, reason: str, spread: float | None = None) -> float:
+    def send_away(
+        self, reason: str, spread: float | None = None, *, within: float = inf
+    ) -> float:
         """Asks every socket to come back elsewhere and refuses new ones; answers the seconds until all have left.
 
         Each gets its own part of `spread` seconds (by default as many as it takes to come back at a bearable rate),
-        and is closed when it does not go by itself. `welcome` lets sockets in again, except after SHUTDOWN.
+        and is closed when it does not go by itself; all as far as possible `within` so many seconds. Sockets are let
+        in again by `welcome`, given every reason.
         """
-        if not self.draining:
-            self.away = reason
+        self._away.add(reason)
         everybody = [c for connections in self._connections.values() for c in connections]
         if spread is None:
             spread = min(LONGEST_SPREAD, max(1.0, len(everybody) / LEAVING_PER_SECOND))
+        spread = max(0.0, min(spread, (within - LEAVE_GRACE) / 1.25 - FIRST_LEAVES))
+        turns: list[tuple[float, Connection]] = []
         for place, connection in enumerate(everybody):
             wait = FIRST_LEAVES + spread * place / max(1, len(everybody))
             connection.send_away(reason, round(wait, 3))
-        # Clients add up to a quarter of their own.
-        longest = (FIRST_LEAVES + spread) * 1.25 + LEAVE_GRACE if everybody else 0.0
-        asyncio.get_running_loop().call_later(longest, self._close, everybody)
-        return longest
+            # Clients add up to a quarter of their own.
+            turns.append((wait * 1.25 + LEAVE_GRACE, connection))
+        self._stop_closing(reason)
+        if not turns:
+            return 0.0
+        self._leaving[reason] = asyncio.create_task(close_in_turn(turns), name=f"leave: {reason}")
+        return (FIRST_LEAVES + spread) * 1.25 + LEAVE_GRACE
 
-    def _close(self, connections: Iterable[Connection]) -> None:
-        for connection in connections:
-            connection.close()
+    def welcome(self, reason: str = DEAF) -> None:
+        """Lets sockets in again, unless they are sent away for another reason, and lets those stay that still do."""
+        self._away.discard(reason)
+        self._stop_closing(reason)
 
-    def welcome(self) -> None:
-        """Lets sockets in again."""
-        if not self.draining:
-            self.away = ""
+    def _stop_closing(self, reason: str) -> None:
+        task = self._leaving.pop(reason, None)
+        if task is not None:
+            task.cancel()
 
     async def stop(self) -> None:
+        for reason in list(self._leaving):
+            self._stop_closing(reason)
         await self._catch_ups.stop()
+
+
+async def close_in_turn(turns: Iterable[tuple[float, Connection]]) -> None:
+    """Closes each connection that many seconds from now; they come in that order."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    for wait, connection in turns:
+        late = loop.time() - started
+        if wait > late:
+            await asyncio.sleep(wait - late)
+        connection.close()
 
 
 def encode_ack(body: bytes, seq: int | None, name: str | None) -> EncodedJson:

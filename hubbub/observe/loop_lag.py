@@ -19,6 +19,7 @@ class LoopLag:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._worst = 0.0
 
     def start(self) -> None:
         """Measures the running loop from now on."""
@@ -29,6 +30,11 @@ class LoopLag:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+    def take_worst(self) -> float:
+        """The most seconds since this was asked last."""
+        worst, self._worst = self._worst, 0.0
+        return round(worst, 6)
 
     def figures(self) -> dict[str, float]:
         """Seconds, over the last ten: `max` and `mean`. A call that is late right now counts."""
@@ -46,5 +52,7 @@ class LoopLag:
         self._handle = loop.call_at(self._due, self._measure, loop)
 
     def _measure(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._samples.append(max(0.0, loop.time() - self._due))
+        late = max(0.0, loop.time() - self._due)
+        self._samples.append(late)
+        self._worst = max(self._worst, late)
         self._again(loop)

@@ -15,6 +15,7 @@ from joserfc.jwk import KeySet, OctKey
 from hubbub.kernel.errors import Unauthenticated
 
 ACCESS_SECONDS = 15 * 60
+SMOKE_SECONDS = 60
 ISSUER = "hubbub"
 REMEMBERED = 20_000
 """Tokens whose signature was found good and need not be checked again."""
@@ -58,6 +59,29 @@ class Tokens:
         if claims.expires_at <= now:
             raise Unauthenticated("The access token has expired.")
         return claims
+
+    def issue_smoke(self, channel: str, now: int) -> str:
+        """A token that opens nothing but a smoke test's channel (hubbub/realtime/smoke.py); `now` in milliseconds."""
+        claims = {
+            "iss": ISSUER,
+            "sub": channel,
+            "typ": "smoke",
+            "iat": now // 1000,
+            "exp": now // 1000 + SMOKE_SECONDS,
+        }
+        return jwt.encode({"alg": "HS256", "kid": self._first.kid}, claims, self._first)
+
+    def read_smoke(self, token: str, now: int) -> tuple[str, int]:
+        """The channel of such a token, and when it ends (milliseconds). Raises Unauthenticated."""
+        try:
+            claims = jwt.decode(token, self._keys, algorithms=["HS256"]).claims
+            good = claims["typ"] == "smoke" and claims["iss"] == ISSUER
+            channel, expires_at = str(claims["sub"]), int(claims["exp"]) * 1000
+        except (JoseError, KeyError, ValueError, TypeError):
+            good = False
+        if not good or not now < expires_at <= now + 2 * SMOKE_SECONDS * 1000:
+            raise Unauthenticated("The smoke test's token is not valid.")
+        return channel, expires_at
 
     def _verify(self, token: str) -> Claims:
         """What never changes about a token: its signature and its claims. Raises Unauthenticated."""

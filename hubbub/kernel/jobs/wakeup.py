@@ -76,6 +76,12 @@ class Wakeup:
         self._wake()
         self._bus.tell(TOPIC, b"")
 
+    async def hear(self, receive: Callable[[str], Awaitable[None]] | None) -> None:
+        """Goes on announcing; from now on the broker's ids go to `receive`, or, with None, to other processes alone."""
+        if self.link is not None:
+            await self.link.stop()
+            self.link.start(receive)
+
     async def stop(self) -> None:
         if self.link is not None:
             await self.link.stop()

@@ -83,6 +83,7 @@ class Worker:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._stopping = False
+        self._paused = False
         self._planned = False
         self._idle = 0
         self._reclaimed = float("-inf")
@@ -101,6 +102,19 @@ class Worker:
         self._wakeup.start(self._wake.set, self._receive)
         self._look_task = asyncio.create_task(self._look(), name="jobs")
         self._beat_task = asyncio.create_task(self._beat(), name="job leases")
+
+    async def pause(self) -> None:
+        """Leaves new jobs to other workers until `resume`; what runs goes on."""
+        if not self._paused and not self._stopping:
+            self._paused = True
+            await self._wakeup.hear(None)
+
+    async def resume(self) -> None:
+        """Takes jobs again after `pause`."""
+        if self._paused and not self._stopping:
+            self._paused = False
+            await self._wakeup.hear(self._receive)
+            self._wake.set()
 
     async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Takes no more, gives what runs the grace time to end, and the rest back to other workers."""
@@ -153,7 +167,7 @@ class Worker:
         """Takes what there is room for; answers how many seconds to wait before looking again."""
         free = self._at_once - len(self._running) - len(self._claims)
         kinds = list(self._kernel.jobs.kinds)
-        if free <= 0 or not kinds:
+        if free <= 0 or not kinds or self._paused:
             return LOOK_SECONDS
         now = time.monotonic()
         reclaims = now - self._reclaimed >= self._lease_seconds / 6
