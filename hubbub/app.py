@@ -10,7 +10,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
 from starlette.types import Receive, Scope, Send
 
 from hubbub import __version__
@@ -189,6 +195,9 @@ class Application:
         if self.publisher is not None:
             registry.register(PublisherCollector(self.publisher))
 
+        Info("hubbub_worker", "This process in its fleet", registry=registry).info(
+            {"worker": self.node.name, **self.supervised.labels}
+        )
         self._request_metrics = RequestMetrics(registry)
         self._request_log = RequestLog(logs)
         self.client = Client(find_web_dir(settings.web_dir))
@@ -213,6 +222,7 @@ class Application:
         api.state.wakeup = self.wakeup
         api.state.operations = self.operations
         api.state.node = self.node.name
+        api.state.labels = self.supervised.labels
         install_problem_handlers(api)
         # Side by side in one list: an included router is searched as a whole, twice, for each request.
         for router in (

@@ -48,6 +48,12 @@ class Supervised:
         self._beating: asyncio.Task[None] | None = None
         self._stopped_at = 0.0
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """Which release this is, and of which colour, where there is a supervisor that said so."""
+        given = {"release": self.place.release, "colour": self.place.colour}
+        return {name: value for name, value in given.items() if value}
+
     def start(self) -> None:
         """From now on the supervisor hears of this process, and this process listens to it."""
         if not self.place.heartbeat:
