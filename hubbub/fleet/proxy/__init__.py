@@ -37,5 +37,14 @@ class Proxy(Protocol):
     async def reload(self) -> None:
         """Takes over a changed configuration or certificate without ending a socket. Raises ProxyError."""
 
+    async def renew(self) -> bool:
+        """Takes over the certificate if its file is another one; whether it was. Cheap: for every tick.
+
+        Open connections go on. Raises ProxyError when it cannot be used; the old one then stays.
+        """
+
+    def certificate_expires(self) -> float:
+        """Unix time at which the certificate in use ends; 0 where there is none. Raises ProxyError."""
+
     async def figures(self) -> str:
         """Its own metrics in Prometheus's text format, "" where it has none."""

@@ -1,0 +1,187 @@
+"""HAProxy 2.6 or later in front: workers come and go at run time, a reload keeps every socket."""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from hubbub.fleet.proxy import Backend, ProxyError
+from hubbub.fleet.proxy.certificates import Certificate
+from hubbub.fleet.proxy.common import (
+    accepts,
+    addresses,
+    ask,
+    check_socket_path,
+    get,
+    private,
+    replace,
+    run,
+)
+from hubbub.fleet.proxy.haproxy_configuration import configuration, server_name
+from hubbub.fleet.settings import FleetSettings
+
+RELOAD_SECONDS = 20.0
+AT_A_TIME = 50
+"""Commands in one line to HAProxy, whose length is bounded."""
+NO_STATE = "1\n"
+"""A state file of the known version that says nothing."""
+MAINTENANCE, DRAINED = 0x01, 0x08
+"""Bits of srv_admin_state (management.txt, "show servers state")."""
+RUNNING = "2"
+
+Shown = Literal["ready", "drain", "maint"]
+
+
+class HAProxy:
+    """The driver (see `Proxy`). All it knows is on disk and in the running HAProxy: any instance can go on."""
+
+    def __init__(self, settings: FleetSettings) -> None:
+        self._settings = settings
+        self._folder = settings.directory / "proxy"
+        self._configuration = self._folder / "haproxy.cfg"
+        self._stats = self._folder / "stats.sock"
+        self._master = self._folder / "master.sock"
+        self._state = self._folder / "servers.state"
+        proxy = settings.proxy
+        self._certificate = Certificate(proxy.certificate, self._folder) if proxy.https else None
+
+    def command(self) -> list[str]:
+        master = f"{self._master},mode,600,level,admin"
+        return ["haproxy", "-W", "-S", master, "-f", str(self._configuration)]
+
+    def prepare(self, backends: Sequence[Backend]) -> None:
+        private(self._folder)
+        check_socket_path(self._folder / "figures.sock")
+        text = self._text(backends)
+        if self._certificate is not None:
+            self._certificate.install()
+        if not self._state.exists():
+            replace(self._state, NO_STATE)
+        candidate = self._configuration.with_suffix(".candidate")
+        replace(candidate, text)
+        run(["haproxy", "-c", "-q", "-f", str(candidate)])
+        candidate.replace(self._configuration)
+
+    async def ready(self) -> bool:
+        try:
+            await self._ask("show info")
+        except ProxyError:
+            return False
+        listening = [address for address in addresses(self._settings.proxy) if address]
+        return all([await accepts(address) for address in listening])
+
+    async def show(self, backends: Sequence[Backend]) -> None:
+        text = self._text(backends)
+        wanted: dict[str, Shown] = {server_name(item.port): item.state for item in backends}
+        await self._apply(wanted)
+        # Started again after a crash, HAProxy shows the same workers at once.
+        if self._configuration.exists() and self._configuration.read_text() != text:
+            replace(self._configuration, text)
+
+    async def reload(self) -> None:
+        live = await self._ask("show servers state workers")
+        before = await self._worker()
+        # HAProxy forgets what was changed at run time, unless it finds it here.
+        replace(self._state, live)
+        try:
+            await ask(self._master, "reload\n")
+            async with asyncio.timeout(RELOAD_SECONDS):
+                while True:
+                    with contextlib.suppress(ProxyError):
+                        if await self._worker() not in ("", before):
+                            break
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise ProxyError(
+                "HAProxy did not take over its new configuration; the old one goes on."
+            ) from None
+        finally:
+            # At another start it would bring back workers that are long gone.
+            replace(self._state, NO_STATE)
+        await self._apply(states(live))
+
+    async def renew(self) -> bool:
+        if self._certificate is None:
+            return False
+        text = await asyncio.to_thread(self._certificate.changed)
+        if not text:
+            return False
+        path = self._certificate.path
+        loaded = await self._ask(f"set ssl cert {path} <<\n{text}")
+        if "Transaction" not in loaded:
+            raise ProxyError(f"HAProxy refuses the new certificate: {loaded.strip()}")
+        committed = await self._ask(f"commit ssl cert {path}")
+        if "Success" not in committed:
+            with contextlib.suppress(ProxyError):
+                await self._ask(f"abort ssl cert {path}")
+            raise ProxyError(f"HAProxy refuses the new certificate: {committed.strip()}")
+        replace(path, text)
+        return True
+
+    def certificate_expires(self) -> float:
+        return self._certificate.expires() if self._certificate is not None else 0.0
+
+    async def figures(self) -> str:
+        scopes = "scope=global&scope=frontend&scope=backend&scope=server"
+        return await get(self._folder / "figures.sock", f"/metrics?{scopes}&no-maint")
+
+    def _text(self, backends: Sequence[Backend]) -> str:
+        for backend in backends:
+            if backend.port not in self._settings.port_range:
+                raise ProxyError(
+                    f"{backend.name} has port {backend.port}, which is not among FLEET_PORTS."
+                )
+        return configuration(self._settings, self._folder, backends)
+
+    async def _ask(self, command: str) -> str:
+        return await ask(self._stats, command + "\n")
+
+    async def _apply(self, wanted: Mapping[str, Shown]) -> None:
+        """Changes what is not as wanted; who is not named is out. Raises ProxyError."""
+        live = await self._ask("show servers state workers")
+        commands: list[str] = []
+        for server, state in states(live).items():
+            commands += change(server, state, wanted.get(server, "maint"))
+        for first in range(0, len(commands), AT_A_TIME):
+            said = await self._ask("; ".join(commands[first : first + AT_A_TIME]))
+            if said.strip():
+                raise ProxyError(f"HAProxy: {said.strip()[:500]}")
+
+    async def _worker(self) -> str:
+        """Number of the process that takes new connections, "" while there is none."""
+        told = await ask(self._master, "show proc\n")
+        found = re.search(r"^# workers\n(\d+)\s+worker\b", told, re.MULTILINE)
+        return found[1] if found else ""
+
+
+def states(live: str) -> dict[str, Shown]:
+    """What `show servers state` says of each server of the workers."""
+    found: dict[str, Shown] = {}
+    for line in live.splitlines():
+        fields = line.split()
+        if len(fields) < 7 or fields[1] != "workers":
+            continue
+        admin = int(fields[6])
+        found[fields[3]] = (
+            "maint" if admin & MAINTENANCE else "drain" if admin & DRAINED else "ready"
+        )
+    return found
+
+
+def change(server: str, now: Shown, wanted: Shown) -> list[str]:
+    """The commands that bring a server from one state to the other."""
+    if now == wanted:
+        return []
+    name = f"workers/{server}"
+    if wanted == "maint":
+        return [f"set server {name} state maint"]
+    if wanted == "drain":
+        # A draining worker says that it is not ready; who belongs to it still shall reach it.
+        return [f"disable health {name}", f"set server {name} state drain"]
+    # The supervisor has just seen it ready: no need to wait for a check.
+    return [
+        f"set server {name} state ready",
+        f"enable health {name}",
+        f"set server {name} health up",
+    ]
