@@ -5,6 +5,17 @@ from hubbub.kernel import commands, log, nodes
 from hubbub.kernel.database import metadata
 from hubbub.kernel.jobs import table as jobs
 from hubbub.kernel.publisher import tables as publisher
+from hubbub.operations import models as operations
 from hubbub.people import models as people
 
-__all__ = ["chat", "commands", "jobs", "log", "metadata", "nodes", "people", "publisher"]
+__all__ = [
+    "chat",
+    "commands",
+    "jobs",
+    "log",
+    "metadata",
+    "nodes",
+    "operations",
+    "people",
+    "publisher",
+]

@@ -80,6 +80,11 @@ class Cluster:
         """Whether the rows were read lately."""
         return asyncio.get_running_loop().time() - self._read_at < STALE_SECONDS
 
+    @property
+    def reaches_database(self) -> bool:
+        """Whether the database took this node's row, and lately; before the first one it is believed to."""
+        return not self._failing and (not self._rows or self.registered)
+
     def unheard(self) -> list[Seen]:
         """Live nodes that hear themselves, yet this one does not hear them: they use another Redis."""
         if self.state != "ok" or not self.shared:

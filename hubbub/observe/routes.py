@@ -1,45 +1,45 @@
 """Health, metrics, statistics and the errors browsers report."""
 
 import asyncio
-import hashlib
 import logging
 import secrets
 import time
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, ConfigDict, StringConstraints
 from sqlalchemy import Connection, text
+from starlette.datastructures import State
 
 from hubbub import __version__
 from hubbub.kernel.cluster import Cluster
 from hubbub.kernel.errors import Forbidden, Problem
 from hubbub.kernel.http import get_kernel, json_response
+from hubbub.kernel.kernel import Kernel
 from hubbub.people.access import CurrentCaller, require_role
 
 router = APIRouter()
-logger = logging.getLogger("hubbub.client")
+logger = logging.getLogger("hubbub.health")
 
 CHECK_SECONDS = 2.0
 UNREADY = ("failed", "draining", "deaf", "starting")
 STARTED = time.monotonic()
 
 
-def ping_database(connection: Connection) -> None:
-    connection.execute(text("SELECT 1"))
+def read_schema(connection: Connection) -> str:
+    return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
 
-async def check_database(request: Request) -> str:
+async def ask_schema(request: Request) -> str | None:
+    """The version of the database's schema, None when the database does not answer."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
-            await get_kernel(request).read(ping_database)
+            return await get_kernel(request).read(read_schema)
     except (Problem, TimeoutError) as error:
         logger.warning("health: the database does not answer: %s", error)
-        return "failed"
-    return "ok"
+        return None
 
 
 @router.get("/livez")
@@ -54,25 +54,14 @@ async def health(request: Request) -> Response:
     kernel = get_kernel(request)
     cluster: Cluster = request.app.state.cluster
     unheard = cluster.unheard()
-    checks = {
-        "database": await check_database(request),
-        "bus": "split" if unheard else bus_state(cluster.state, kernel.bus.state),
-    }
-    if kernel.redis is not None:
-        checks["redis"] = "ok" if kernel.redis.available else "failed"
-    if kernel.settings.jobs_url:
-        checks["jobs"] = request.app.state.wakeup.state
-    if (replicas := kernel.replicas.state) is not None:
-        checks["replica"] = replicas
-    publisher = request.app.state.publisher
-    if publisher is not None:
-        checks["relay"] = "failed" if publisher.state.error else "ok"
-    if request.app.state.delivery.draining:
-        checks["draining"] = "yes"
+    schema = await ask_schema(request)
+    database = "failed" if schema is None else "ok"
+    checks = read_checks(request.app.state) | {"database": database}
     status = judge(checks)
     document: dict[str, Any] = {
         "status": status,
         "version": __version__,
+        "schema": schema,
         "uptime": round(time.monotonic() - STARTED, 1),
         "env": kernel.settings.hubbub_env,
         "node": request.app.state.node,
@@ -81,9 +70,30 @@ async def health(request: Request) -> Response:
         "bus": kernel.bus.mode,
         "loop_lag": request.app.state.loop_lag.figures(),
     }
+    for name, value in request.app.state.labels.items():
+        document[name] = value
     if unheard:
         document["unheard"] = [row.name for row in unheard]
     return json_response(document, 503 if status in UNREADY else 200)
+
+
+def read_checks(state: State) -> dict[str, str]:
+    """What this node knows of itself and what it needs, without asking anybody."""
+    kernel: Kernel = state.kernel
+    cluster: Cluster = state.cluster
+    hears = "split" if cluster.unheard() else bus_state(cluster.state, kernel.bus.state)
+    checks = {"database": "ok" if cluster.reaches_database else "failed", "bus": hears}
+    if kernel.redis is not None:
+        checks["redis"] = "ok" if kernel.redis.available else "failed"
+    if kernel.settings.jobs_url:
+        checks["jobs"] = state.wakeup.state
+    if (replicas := kernel.replicas.state) is not None:
+        checks["replica"] = replicas
+    if state.publisher is not None:
+        checks["relay"] = "failed" if state.publisher.state.error else "ok"
+    if state.delivery.draining:
+        checks["draining"] = "yes"
+    return checks
 
 
 def bus_state(hearing: str, links: str) -> str:
@@ -124,29 +134,3 @@ async def socket_stats(request: Request, caller: CurrentCaller) -> Response:
     """What each node's sockets do, and all together. For owners and admins."""
     require_role(caller, "owner", "admin")
     return json_response(request.app.state.totals.report())
-
-
-class ClientError(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    message: Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
-    stack: Annotated[str, StringConstraints(max_length=8_000)] | None = None
-    url: Annotated[str, StringConstraints(max_length=500)] | None = None
-
-
-@router.post("/api/client-errors", status_code=204)
-async def client_error(request: Request, caller: CurrentCaller, body: ClientError) -> Response:
-    """Logs an error a browser met, with a fingerprint by which equal ones are found."""
-    await get_kernel(request).limits.hit("client-error", caller.id)
-    fingerprint = hashlib.sha256(f"{body.message}\n{body.stack}".encode()).hexdigest()[:12]
-    logger.error(
-        "browser: %s",
-        body.message,
-        extra={
-            "fingerprint": fingerprint,
-            "browser_stack": body.stack,
-            "url": body.url,
-            "user": caller.id,
-        },
-    )
-    return Response(status_code=204)
