@@ -8,6 +8,8 @@ from hubbub.fleet.settings import RolloutSettings
 
 LEAST_REQUESTS = 20
 """Fewer say nothing about a share or a mean."""
+LEAST_ERRORS = 3
+"""One failure among few requests is chance."""
 LEAST_SLOWER = 0.05
 """Seconds. A mean of 3 ms beside one of 1 ms is no reason to turn back."""
 
@@ -69,17 +71,24 @@ def figures(beat: Heartbeat) -> Figures:
     return Figures(beat.get("requests", 0), beat.get("errors", 0), beat.get("seconds", 0.0))
 
 
-def verdict(new: Figures, old: Figures, settings: RolloutSettings) -> str:
-    """Why the new ones are worse, in a sentence; "" when they are not, or too little was asked to tell."""
-    if new.requests < LEAST_REQUESTS:
+def failing(new: Figures, old: Figures, settings: RolloutSettings) -> str:
+    """Why the new ones fail more often, in a sentence; "" when they do not, or too little was asked to tell."""
+    if new.requests < LEAST_REQUESTS or new.errors < LEAST_ERRORS:
         return ""
-    if new.share > old.share + settings.canary_errors:
-        return (
-            f"{new.errors} of {new.requests} requests to the new release failed ({new.share:.1%}; "
-            f"{old.share:.1%} with the old one)."
-        )
-    slow = old.mean * settings.canary_slower
-    if old.requests >= LEAST_REQUESTS and new.mean > max(slow, old.mean + LEAST_SLOWER):
+    if new.share <= old.share + settings.canary_errors:
+        return ""
+    return (
+        f"{new.errors} of {new.requests} requests to the new release failed ({new.share:.1%}; "
+        f"{old.share:.1%} with the old one)."
+    )
+
+
+def verdict(new: Figures, old: Figures, settings: RolloutSettings) -> str:
+    """Why the new ones are worse, failing or slower; "" when they are not, or too little was asked to tell."""
+    if reason := failing(new, old, settings):
+        return reason
+    slow = max(old.mean * settings.canary_slower, old.mean + LEAST_SLOWER)
+    if min(new.requests, old.requests) >= LEAST_REQUESTS and new.mean > slow:
         return (
             f"The new release takes {new.mean * 1000:.0f} ms for an answer, "
             f"the old one {old.mean * 1000:.0f} ms."

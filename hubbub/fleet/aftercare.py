@@ -1,0 +1,121 @@
+"""What a fleet needs between an operator's verbs: the way back watched and in the end given up, and scaling."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from hubbub.fleet.canary import Figures, Window, failing, figures
+from hubbub.fleet.errors import FleetError
+from hubbub.fleet.rollout import BEFORE, ROLL_BACK, Rollouts, other
+from hubbub.fleet.scaling import Scaler, look_at, scale
+from hubbub.fleet.table import Rollout
+
+if TYPE_CHECKING:
+    from hubbub.fleet.supervisor import Supervisor
+
+logger = logging.getLogger("fleet")
+
+EVERY_SECONDS = 0.5
+WINDOW_SECONDS = 10.0
+"""Over which a new release's share of errors is looked at while the old one is warm."""
+BAD_KEPT_SECONDS = 30.0
+"""How long workers that were rolled back stay, for their clients to go."""
+ITSELF = "supervisor"
+
+
+class Aftercare:
+    """Of one supervisor."""
+
+    def __init__(self, supervisor: "Supervisor", rollouts: Rollouts) -> None:
+        self._supervisor = supervisor
+        self._rollouts = rollouts
+        self._scaler = Scaler()
+        self._window = Window()
+        self._window_end = 0.0
+        self._next_look = time.monotonic() + supervisor.settings.scale.every
+        self._stopping: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Ends what an earlier supervisor began, then looks after everything until it is cancelled."""
+        supervisor = self._supervisor
+        if self._rollouts.current is not None:
+            async with supervisor.changing("ending the rollout", operator=False):
+                await self._try(self._rollouts.recover())
+        while True:
+            await asyncio.sleep(EVERY_SECONDS)
+            if self._rollouts.current is None:
+                await self._try(self._watch())
+                self._give_up_warm()
+                await self._try(self._scale())
+
+    async def _try(self, work: Coroutine[Any, Any, None]) -> None:
+        """What goes wrong here is nobody's request: it is logged, and tried again."""
+        try:
+            await work
+        except FleetError as error:
+            logger.warning("%s", error)
+
+    async def _watch(self) -> None:
+        """Goes back by itself when the new release raises an alarm while the old one is warm."""
+        last = self._last()
+        if last is None or last.step in (*BEFORE, ROLL_BACK) or last.outcome != "done":
+            return
+        colour = other(self._supervisor.table.colour)
+        if not any(worker.state == "warm" for worker in self._supervisor.workers(colour)):
+            return
+        if reason := self._rollouts.alarmed(last) or self._errors():
+            await self._rollouts.flip(ITSELF, reason, lambda text: logger.warning("%s", text))
+            self._supervisor.raise_alarm(
+                "rolled back", last.to or "release", f"It was rolled back by itself: {reason}"
+            )
+
+    def _errors(self) -> str:
+        """Why the share of errors in the last window is too high; "" when it is not, or the window is not over."""
+        supervisor = self._supervisor
+        seen = self._window.look((each.name, each.heartbeat) for each in supervisor.workers())
+        if time.monotonic() < self._window_end:
+            return ""
+        self._window_end = time.monotonic() + WINDOW_SECONDS
+        self._window.sum = Figures()
+        old = Figures()
+        for worker in supervisor.workers(other(supervisor.table.colour)):
+            old += figures(worker.heartbeat)
+        return failing(seen, old, supervisor.settings.rollout)
+
+    def _give_up_warm(self) -> None:
+        """Stops the colour out of rotation when its time is over."""
+        supervisor, last = self._supervisor, self._last()
+        if last is None:
+            return
+        kept = supervisor.settings.rollout.warm_seconds
+        over = last.ended_at + (BAD_KEPT_SECONDS if last.step == ROLL_BACK else kept) < time.time()
+        for worker in supervisor.workers(other(supervisor.table.colour)):
+            lost = worker.state in ("failed", "stopped")
+            if (lost or (over and worker.state == "warm")) and worker.name not in self._stopping:
+                # Not waited for: the way back must not wait for it either.
+                task = asyncio.ensure_future(supervisor.stop_process(worker))
+                self._stopping[worker.name] = task
+                task.add_done_callback(partial(self._stopped, worker.name))
+
+    def _stopped(self, name: str, _task: asyncio.Task[None]) -> None:
+        self._stopping.pop(name, None)
+
+    async def _scale(self) -> None:
+        supervisor, table = self._supervisor, self._supervisor.table
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + supervisor.settings.scale.every
+        wanted, reason = self._scaler.decide(
+            look_at(supervisor.workers()), table.wanted, supervisor.settings.scale
+        )
+        if wanted != table.wanted:
+            logger.info("%d workers instead of %d: %s", wanted, table.wanted, reason)
+            async with supervisor.changing("scaling", operator=False):
+                await scale(supervisor, wanted, logger.info)
+
+    def _last(self) -> Rollout | None:
+        rollouts = self._supervisor.table.rollouts
+        return rollouts[-1] if rollouts else None
