@@ -20,6 +20,7 @@ from hubbub.fleet.canary import Window, verdict
 from hubbub.fleet.control import Progress, Request, Verb
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.scaling import GONE_SECONDS
+from hubbub.fleet.scaling import VERBS as SCALE_VERBS
 from hubbub.fleet.settings import FleetSettings, SettingsError, parse_settings
 from hubbub.fleet.smoke import run_smoke
 from hubbub.fleet.table import Colour, Process, Rollout
@@ -67,6 +68,32 @@ class Rollouts:
         self._supervisor = supervisor
         self._work: asyncio.Task[None] | None = None
         self._called_off_by = ""
+
+    @property
+    def verbs(self) -> dict[str, Verb]:
+        """For the control socket."""
+        return {
+            "reload": Verb(self._reload_verb),
+            "rollback": Verb(self._rollback_verb, alone=False),
+            **SCALE_VERBS,
+        }
+
+    async def _reload_verb(self, request: Request) -> dict[str, Any]:
+        """`settings`: name of a file in the directory with what to serve by, removed; `restart`: with a pause."""
+        directory = self._supervisor.settings.directory
+        path = directory / Path(str(request.arguments.get("settings"))).name
+        try:
+            settings = parse_settings(json.loads(path.read_text()))
+        except (OSError, ValueError, SettingsError) as error:
+            raise FleetError(f"The new settings cannot be used: {error}") from None
+        finally:
+            path.unlink(missing_ok=True)
+        restart = bool(request.arguments.get("restart"))
+        rollout = await self.reload(settings, request.who, request.progress, restart=restart)
+        return asdict(rollout)
+
+    async def _rollback_verb(self, request: Request) -> dict[str, Any]:
+        return asdict(await self.rollback(request.who, request.progress))
 
     @property
     def current(self) -> Rollout | None:
@@ -388,27 +415,3 @@ def check_alive(workers: Sequence[Process], pids: dict[str, int]) -> None:
             raise FleetError(
                 f"{worker.name} was ready, but did not stay so: {worker.reason or worker.state}."
             )
-
-
-async def reload(request: Request) -> dict[str, Any]:
-    """`settings`: name of a file in the fleet's directory with what to serve by, removed; `restart`: with a pause."""
-    supervisor = request.supervisor
-    path = supervisor.settings.directory / Path(str(request.arguments.get("settings"))).name
-    try:
-        settings = parse_settings(json.loads(path.read_text()))
-    except (OSError, ValueError, SettingsError) as error:
-        raise FleetError(f"The new settings cannot be used: {error}") from None
-    finally:
-        path.unlink(missing_ok=True)
-    rollout = await supervisor.rollouts.reload(
-        settings, request.who, request.progress, restart=bool(request.arguments.get("restart"))
-    )
-    return asdict(rollout)
-
-
-async def rollback(request: Request) -> dict[str, Any]:
-    """Takes nothing."""
-    return asdict(await request.supervisor.rollouts.rollback(request.who, request.progress))
-
-
-VERBS = {"reload": Verb(reload), "rollback": Verb(rollback, alone=False)}
