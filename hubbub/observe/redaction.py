@@ -7,6 +7,8 @@ from typing import Any
 HIDDEN = "***"
 DEPTH = 6
 LONGEST_ITEMS = 100
+LONGEST_TEXT = 40_000
+"""Of a text its beginning and its end are kept; a line of the log is shorter still."""
 SHORTEST_KNOWN = 8
 """A shorter secret would be found in ordinary words."""
 
@@ -26,9 +28,12 @@ TEXT = (
     # Every line of a cookie header, which has several values: Cookie: a=1; b=2
     (re.compile(r"(?i)((?:set-)?cookie[\"']?\s*:\s*)(?![\"'])[^\r\n\"']+"), rf"\g<1>{HIDDEN}"),
     # user:password@ in an address, with or without the user. The last @ before the host counts.
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@\"'<>]*):[^\s/\"'<>]+@"), rf"\g<1>:{HIDDEN}@"),
+    (
+        re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://[^\s:/@\"'<>]{0,200}):[^\s/\"'<>]{1,500}@"),
+        rf"\g<1>:{HIDDEN}@",
+    ),
     # https://KEY@host, as of Sentry.
-    (re.compile(r"(?i)\b(https?://)[^\s:/@\"'<>?]+@"), rf"\g<1>{HIDDEN}@"),
+    (re.compile(r"(?i)\b(https?://)[^\s:/@\"'<>?]{1,500}@"), rf"\g<1>{HIDDEN}@"),
     # Authorization: Bearer x, Basic x
     (
         re.compile(r"(?i)\b(bearer|basic|digest|negotiate)(\s+)(?!realm)[a-z0-9._~+/=-]{6,}"),
@@ -39,8 +44,10 @@ TEXT = (
     # Password = 'x', "token": "x", \"secret\": \"x\", (b'authorization', b'x'), ?code=x, PGPASSWORD=x
     (
         re.compile(
-            rf"(?i)([a-z0-9_-]*(?:{NAMES})[a-z0-9_-]*\\?[\"']?\s*(?:=>|[=:,])\s*b?)"
-            r"(\\?\"(?:[^\"\\]|\\(?!\")[^\"]|\\\\.)*\\?\"|'(?:[^'\\]|\\.)*'|(?![\s\"'=(\[{<])[^\s\"',;&)\]}>]+)"
+            rf"(?i)((?:{NAMES})(?![_-]?count)[a-z0-9_-]{{0,40}}\\?[\"']?\s{{0,9}}(?:=>|[=:,])\s{{0,9}}b?)"
+            r"(\\?\"(?:[^\"\\]|\\(?!\")[^\"]|\\\\.)*\\?\"|'(?:[^'\\]|\\.)*'|"
+            # A quote that is not closed: the text was cut.
+            r"\\?[\"'][^\r\n]*|(?![\s\"'=(\[{<])[^\s\"',;&)\]}>]+)"
         ),
         rf"\g<1>{HIDDEN}",
     ),
@@ -75,6 +82,10 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text with every secret that can be told from its shape, or is known, replaced."""
+        if len(text) > LONGEST_TEXT:
+            half = LONGEST_TEXT // 2
+            # From the next word on: the rest of a secret would not be known as one.
+            text = f"{text[:half]} … cut … {text[-half:].partition(' ')[2]}"
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
         if SUSPICIOUS.search(text) is None:
