@@ -76,8 +76,7 @@ class Tail:
                 return []
         block = self._file.read(READ_BYTES)
         if not block:
-            self._look_for_rotation(self._file)
-            return []
+            return self.read() if self._look_for_rotation(self._file) else []
         self._idle = 0
         *lines, self._rest = (self._rest + block).split(b"\n")
         if len(self._rest) > LAST_BYTES:
@@ -94,36 +93,39 @@ class Tail:
         wanted = lines[-last - 1 :] if last else lines[-1:]
         file.seek(end - len(b"\n".join(wanted)))
 
-    def _look_for_rotation(self, file: IO[bytes]) -> None:
+    def _look_for_rotation(self, file: IO[bytes]) -> bool:
+        """At the end of what is there: whether there is another file to read on in."""
         mine = os.fstat(file.fileno())
         if mine.st_size < file.tell():
             file.seek(0)
             self._rest = b""
-            return
-        try:
-            if os.path.samestat(os.stat(self._path), mine):
-                return
-        except FileNotFoundError:
-            return
-        # Somebody who was just writing may still add a line to the renamed file: one more look.
+            return False
+        later = self._later(mine)
+        # Somebody who was just writing may still add a line to the file renamed last: one more look, some time later.
         self._idle += 1
-        if self._idle > 1:
-            self._file = self._next(mine)
+        if not later or (len(later) == 1 and self._idle < 2):
+            return False
+        with suppress(FileNotFoundError):
+            self._file = later[0].open("rb")
             self._rest = b""
             self._idle = 0
             file.close()
+            return True
+        return False
 
-    def _next(self, mine: os.stat_result) -> IO[bytes] | None:
-        """What was written after the file that was read: there may have been several rotations since."""
+    def _later(self, mine: os.stat_result) -> list[Path]:
+        """What was written after the file that is read: there may have been several rotations since."""
+        try:
+            if os.path.samestat(os.stat(self._path), mine):
+                return []
+        except FileNotFoundError:
+            return []
         rotated = rotated_files(self._path)
         for number, path in enumerate(rotated):
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.stat(path), mine):
-                    later = [*rotated[number + 1 :], self._path]
-                    return later[0].open("rb")
-        with suppress(FileNotFoundError):
-            return self._path.open("rb")
-        return None
+                    return [*rotated[number + 1 :], self._path]
+        return [self._path]
 
 
 def follow(

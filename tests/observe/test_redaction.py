@@ -149,6 +149,6 @@ def test_hides_secrets_in_a_stack() -> None:
     try:
         fail()
     except RuntimeError:
-        text = logging.Formatter().formatException(sys.exc_info())  # type: ignore[arg-type]
+        text = logging.Formatter().formatException(sys.exc_info())
     assert SECRET in text
     assert SECRET not in Redactor().text(text)
