@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import select
 import signal
 import socket
 import sys
@@ -51,20 +50,24 @@ def usage(pid: int) -> tuple[float, int]:
 class Child:
     """A running process, started by us or by the supervisor before us."""
 
-    def __init__(self, pid: int, ticks: int, gone: Callable[["Child"], None]) -> None:
+    def __init__(
+        self, pid: int, ticks: int, gone: Callable[["Child"], None], *, adopted: bool = False
+    ) -> None:
         """Watches it; `gone` is called once, from the event loop, when it has ended.
 
-        Raises ProcessLookupError when it is gone already, or is another one with the same number.
+        Raises ProcessLookupError when one that is `adopted` is gone already, or is another one with the same number.
         """
         self.pid = pid
         self.ticks = ticks
         self.ended = asyncio.Event()
         self.outcome = ""
         """How it ended, for people."""
+        self.blame = ""
+        """Why we killed it, where we did."""
         self._gone = gone
         self._fd = os.pidfd_open(pid)
         # After the descriptor is open the number cannot be given to another process unseen.
-        if start_ticks(pid) != ticks:
+        if adopted and start_ticks(pid) != ticks:
             os.close(self._fd)
             raise ProcessLookupError(f"process {pid} is another one now")
         asyncio.get_running_loop().add_reader(self._fd, self._on_exit)
@@ -95,9 +98,6 @@ class Child:
             os.close(self._fd)
 
     def _on_exit(self) -> None:
-        # The descriptor is readable, too, when only the thread that leads has ended.
-        if start_ticks(self.pid) == self.ticks and not select.select([self._fd], [], [], 0)[0]:
-            return
         asyncio.get_running_loop().remove_reader(self._fd)
         self.outcome = reap(self.pid)
         self.ended.set()

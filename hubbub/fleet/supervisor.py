@@ -1,59 +1,656 @@
 """The supervisor: keeps workers, proxy and services running, and goes on where it stood after its own death."""
 
-from hubbub.fleet.proxy import Proxy
-from hubbub.fleet.settings import FleetSettings
-from hubbub.fleet.table import Colour, Process, Table
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hubbub.fleet import contract, processes, restarts, web
+from hubbub.fleet.control import SOCKET
+from hubbub.fleet.errors import FleetError
+from hubbub.fleet.health import ANSWER_SHOWN, HEARTBEAT_SOCKET, Health
+from hubbub.fleet.processes import Child
+from hubbub.fleet.proxy import Backend, Proxy, ProxyError
+from hubbub.fleet.settings import FleetSettings, SettingsError, dump_settings, parse_settings
+from hubbub.fleet.table import Alarm, Colour, Process, Table
+
+if TYPE_CHECKING:
+    from hubbub.fleet.local import Service
+
+logger = logging.getLogger("fleet")
+
+TABLE = "table.json"
+COLOURS: tuple[Colour, Colour] = ("blue", "green")
+KILL_SECONDS = 10.0
+"""How long the kernel may take to end a process that was killed; one in the middle of a bad disk's read may stay."""
+SERVICE_SECONDS = 30.0
+"""A database may take longer to end well than a worker."""
+ASK_READY = 0.05
+READY_SECONDS = 2.0
+"""How long one answer about being ready may take."""
+SHOW_SECONDS = 5.0
+NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID", "INVOCATION_ID")
+"""What systemd told the supervisor alone."""
+PROXY = "proxy"
 
 
 class Supervisor:
-    """Everything that runs, by one event loop."""
+    """Everything that runs, by one event loop. What it must not forget is in the table, on disk before it is done."""
 
-    settings: FleetSettings
-    """Those of the colour in rotation."""
-    settings_of: dict[Colour, FleetSettings]
-    """By which each colour's workers are started, and started again: a reload brings others for the new colour. Kept on
-    disk beside the table, so that a restarted supervisor restarts a worker by what that worker began with."""
-    table: Table
-    proxy: Proxy | None
-    in_rotation: set[str]
-    """Names of workers of the other colour that serve clients too (a canary)."""
+    def __init__(self, settings: FleetSettings) -> None:
+        """These settings are for a fleet of which nothing runs; one that runs goes on with its own until a reload.
+
+        Raises FleetError when the table of an earlier supervisor cannot be read.
+        """
+        self.settings = settings
+        """Those of the colour in rotation."""
+        self.settings_of: dict[Colour, FleetSettings] = {"blue": settings, "green": settings}
+        """By which each colour's workers are started, and started again: a reload brings others for the new colour."""
+        self.path = settings.directory / TABLE
+        try:
+            self.table = Table.load(self.path)
+            if self.table.processes:
+                for colour in COLOURS:
+                    self.settings_of[colour] = parse_settings(self.table.settings[colour])
+                self.settings = self.settings_of[self.table.colour]
+        except (ValueError, KeyError, TypeError, OSError, SettingsError) as error:
+            raise FleetError(
+                f"The fleet's state cannot be read: {error}. Nothing was started or ended. Workers that run go on; "
+                f"to begin anew, stop them, move {self.path} away and start the fleet again."
+            ) from None
+        self.proxy: Proxy | None = None
+        self.services: dict[str, Service] = {}
+        self.environment_of_services: dict[str, str] = {}
+        """What workers need to find the services."""
+        self.in_rotation: set[str] = set()
+        """Names of workers of the other colour that serve clients too (a canary)."""
+        self.children: dict[str, Child] = {}
+        self.health = Health(self)
+        self.since = time.time()
+        self.prepared = False
+        """Whether what does not run may be started: not before what the workers need."""
+        self.ending = asyncio.Event()
+        self.ended = asyncio.Event()
+        self._operation = ""
+        self._operator = False
+        self._changing = asyncio.Lock()
+        self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._showing = asyncio.Lock()
+        self._shown = False
+        """Whether the proxy has been told what is so now."""
+
+    # What runs
 
     def workers(self, colour: Colour | None = None) -> list[Process]:
         """Those of a colour (the one in rotation), in their order."""
-        raise NotImplementedError
+        wanted = colour or self.table.colour
+        found = [
+            one for one in self.table.processes if one.kind == "worker" and one.colour == wanted
+        ]
+        return sorted(found, key=lambda one: one.number)
+
+    def find(self, name: str) -> Process:
+        """Raises FleetError when there is no process of that name."""
+        for process in self.table.processes:
+            if process.name == name:
+                return process
+        names = ", ".join(process.name for process in self.table.processes) or "nothing"
+        raise FleetError(f"There is no {name!r}; {names} runs here.")
+
+    @property
+    def busy(self) -> str:
+        """What is going on that changes the fleet."""
+        return self._operation
+
+    @contextlib.asynccontextmanager
+    async def changing(self, what: str, *, operator: bool = True) -> AsyncIterator[None]:
+        """One change at a time. Raises FleetError when an operator's goes on; waits for one of our own to end."""
+        if self._changing.locked() and (self._operator or not operator):
+            raise FleetError(f"Not now: {self._operation} is going on.")
+        async with self._changing:
+            self._operation, self._operator = what, operator
+            try:
+                yield
+            finally:
+                self._operation = ""
 
     async def start_worker(self, colour: Colour) -> Process:
-        """Starts one more, by settings_of[colour], in its release as it resolves now; it is not ready yet. Raises FleetError."""
-        raise NotImplementedError
+        """Starts one more by its colour's settings, in the release as it resolves now; it is not ready yet.
+
+        Raises FleetError.
+        """
+        taken = {process.number for process in self.workers(colour)}
+        number = next(count for count in range(1, len(taken) + 2) if count not in taken)
+        settings = self.settings_of[colour]
+        release = settings.release
+        folder = os.path.realpath(release) if release else os.getcwd()  # noqa: ASYNC240 - no disk
+        process = Process(
+            name=f"{colour}-{number}",
+            kind="worker",
+            command=list(settings.command),
+            number=number,
+            colour=colour,
+            release=folder if release else "",
+            folder=folder,
+            port=self._free_port(),
+        )
+        self.table.processes.append(process)
+        try:
+            self.launch(process)
+        except FleetError:
+            self._remove(process)
+            raise
+        return process
+
+    def add(self, process: Process) -> None:
+        """Takes a proxy or service into the table, and starts it where it does not run."""
+        if process not in self.table.processes:
+            self.table.processes.append(process)
+        if not process.pid and process.name not in self._waiting:
+            self.again(process)
+
+    def _free_port(self) -> int:
+        taken = {process.port for process in self.table.processes}
+        for port in self.settings.port_range:
+            if port not in taken and processes.port_is_free(port):
+                return port
+        raise FleetError(f"Every port of {self.settings.ports} (FLEET_PORTS) is taken.")
+
+    def launch(self, process: Process) -> None:
+        """Runs a process of the table. Raises FleetError."""
+        name = process.name
+        self._cancel_restart(name)
+        self.health.forget(name)
+        if process.kind == "worker" and not processes.port_is_free(process.port):
+            process.port = self._free_port()
+        process.state, process.reason = "starting", ""
+        process.heartbeat, process.heard_at = contract.Heartbeat(), 0.0
+        process.cpu, process.memory = 0.0, 0
+
+        def started(pid: int, ticks: int) -> None:
+            process.pid, process.ticks, process.started_at = pid, ticks, time.time()
+            self.save()
+
+        processes.spawn(
+            process.command,
+            self.environment(process),
+            process.folder or os.getcwd(),
+            self.output(process),
+            started,
+        )
+        self.children[name] = Child(
+            process.pid, process.ticks, lambda child: self._on_exit(process, child)
+        )
+        logger.info("%s started as process %d", name, process.pid)
+        self.watch_start(process)
+
+    def environment(self, process: Process) -> dict[str, str]:
+        """What it runs with: ours, and for a worker the settings', the services' and the contract's."""
+        if service := self.services.get(process.name):
+            return dict(service.environment)
+        ours = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+        if process.kind != "worker":
+            return ours
+        settings = self.settings_of[process.colour]
+        return {
+            **ours,
+            **self.environment_of_services,
+            **settings.environment,
+            contract.HOST: "127.0.0.1",
+            contract.PORT: str(process.port),
+            contract.NAME: process.name,
+            contract.HEARTBEAT: str(settings.directory / HEARTBEAT_SOCKET),
+            contract.CONTROL: str(settings.directory / SOCKET),
+            contract.DRAIN_SECONDS: str(settings.rollout.drain_seconds),
+            contract.GRACE_SECONDS: str(settings.grace_seconds),
+            contract.RELEASE: process.release,
+            contract.COLOUR: process.colour,
+        }
+
+    def output(self, process: Process) -> Path:
+        """The file of what it prints."""
+        return self.settings.log_dir / f"{process.name}.out"
+
+    # Getting ready
+
+    def watch_start(self, process: Process) -> None:
+        self.spawn(self._get_ready(process, process.pid))
+
+    async def _get_ready(self, process: Process, pid: int) -> None:
+        while process.pid == pid and process.state == "starting":
+            try:
+                async with asyncio.timeout(READY_SECONDS):
+                    ready = await self._is_ready(process)
+            except TimeoutError:
+                ready, process.reason = False, "does not answer"
+            if process.pid != pid or process.state != "starting":
+                return
+            if ready:
+                self._is_now_ready(process)
+                return
+            await asyncio.sleep(ASK_READY)
+
+    async def _is_ready(self, process: Process) -> bool:
+        if process.kind == "proxy":
+            return self.proxy is not None and await self.proxy.ready()
+        if process.kind == "service":
+            service = self.services.get(process.name)
+            return service is None or await service.ready()
+        try:
+            status, body = await web.get(process.port, self.settings.probe_path, READY_SECONDS)
+        except TimeoutError:
+            raise
+        except (OSError, ValueError) as error:
+            process.reason = f"does not answer: {error}"
+            return False
+        process.reason = f"answers {status}: {body.decode(errors='replace')[:ANSWER_SHOWN]}"
+        return status == 200
+
+    def _is_now_ready(self, process: Process) -> None:
+        process.state, process.reason = "ready", ""
+        for alarm in ("failed", "not ready", "restarts"):
+            self.clear_alarm(alarm, process.name)
+        self.save()
+        took = process.uptime
+        logger.info("%s is ready after %.2f s", process.name, took)
+        self.show_soon()
 
     async def wait_ready(self, process: Process, seconds: float) -> None:
         """Returns when it is ready. Raises FleetError with the reason and the end of its output otherwise."""
-        raise NotImplementedError
+        deadline = time.monotonic() + seconds
+        pid = process.pid
+        while process.state != "ready":
+            if process.pid != pid or not pid:
+                raise FleetError(self._why(process, f"{process.name} ended: {process.reason}"))
+            if process.state != "starting":
+                raise FleetError(f"{process.name} is {process.state} meanwhile.")
+            if time.monotonic() > deadline:
+                said = process.reason or "no answer"
+                raise FleetError(
+                    self._why(process, f"{process.name} was not ready within {seconds:g} s: {said}")
+                )
+            await asyncio.sleep(ASK_READY)
+
+    def _why(self, process: Process, sentence: str) -> str:
+        output = processes.tail(self.output(process))
+        return f"{sentence}\n{output}" if output else sentence
+
+    def adopt(self) -> None:
+        """Takes over what an earlier supervisor left running, and sees what has ended since."""
+        boot = processes.boot()
+        rebooted, self.table.boot = self.table.boot != boot, boot
+        for process in list(self.table.processes):
+            running = not rebooted and self._adopt(process)
+            if running:
+                logger.info("%s runs as process %d and is taken over", process.name, process.pid)
+                continue
+            if process.pid:
+                logger.warning("%s ended while there was no supervisor", process.name)
+                process.reason = "it ended while there was no supervisor"
+            process.pid = process.ticks = 0
+            if process.state == "stopping" or (process.state in ("draining", "warm")):
+                self._remove(process)
+            elif process.state != "failed" or rebooted:
+                process.state = "stopped"
+                if rebooted:
+                    process.exits, process.quick = [], 0
+        self.save()
+        self.show_soon()
+
+    def _adopt(self, process: Process) -> bool:
+        try:
+            child = Child(
+                process.pid,
+                process.ticks,
+                lambda child: self._on_exit(process, child),
+                adopted=True,
+            )
+        except (OSError, ValueError):
+            return False
+        self.children[process.name] = child
+        self.health.adopt(process)
+        if process.state == "starting":
+            self.watch_start(process)
+        elif process.state == "draining":
+            self.await_drained(process)
+        elif process.state == "stopping":
+            self.spawn(self.stop_process(process))
+        return True
+
+    # Ending
+
+    async def down(self) -> None:
+        """Ends everything: workers side by side, then the proxy, then the services, and what keeps them running."""
+        self.ending.set()
+        for name in list(self._waiting):
+            self._cancel_restart(name)
+        for kind in ("worker", "proxy", "service"):
+            found = [one for one in reversed(self.table.processes) if one.kind == kind]
+            if kind == "worker":
+                await asyncio.gather(*(self.stop_process(process) for process in found))
+            for process in found if kind != "worker" else ():
+                await self.stop_process(process)
+        self.table.wanted, self.table.alarms = 0, [one for one in self.table.alarms if one.until]
+        self.save()
+        self.ended.set()
 
     def drain(self, process: Process) -> None:
         """Asks it to send its clients elsewhere; `draining` now, `warm` after rollout.drain_seconds."""
-        raise NotImplementedError
+        child = self.children.get(process.name)
+        if child is None or process.state == "stopping":
+            return
+        process.state = "draining"
+        self.save()
+        child.send(contract.DRAIN)
+        self.show_soon()
+        self.await_drained(process)
+
+    def await_drained(self, process: Process) -> None:
+        asyncio.get_running_loop().call_later(
+            self.settings.rollout.drain_seconds, self._drained, process, process.pid
+        )
+
+    def _drained(self, process: Process, pid: int) -> None:
+        if process.pid == pid and process.state == "draining":
+            process.state = "warm"
+            self.save()
 
     def resume(self, process: Process) -> None:
         """Makes a drained worker ready again. Raises FleetError when it does not run."""
-        raise NotImplementedError
+        child = self.children.get(process.name)
+        if child is None or process.state not in ("draining", "warm"):
+            raise FleetError(f"{process.name} is {process.state}: there is nothing to take back.")
+        child.send(contract.RESUME)
+        process.state = "starting"
+        self.save()
+        self.watch_start(process)
 
     async def stop_process(self, process: Process) -> None:
         """Ends it, gracefully for settings.grace_seconds, and takes it out of the table."""
-        raise NotImplementedError
+        await self.end_process(process)
+        self._remove(process)
+        self.in_rotation.discard(process.name)
+        for alarm in [alarm for alarm in self.table.alarms if alarm.about == process.name]:
+            self.clear_alarm(alarm.name, alarm.about)
+        self.save()
+
+    async def end_process(self, process: Process) -> None:
+        """Ends it and leaves it in the table, stopped."""
+        self._cancel_restart(process.name)
+        served = process.state == "ready" and process.kind == "worker"
+        process.state = "stopping"
+        self.save()
+        if served:
+            await self._show()
+        child = self.children.get(process.name)
+        if child is not None:
+            service = self.services.get(process.name)
+            grace = max(self.settings.grace_seconds, SERVICE_SECONDS if service else 0.0)
+            child.send(service.stop if service else contract.STOP)
+            if not await child.wait(grace):
+                logger.warning("%s did not end within %g s and is killed", process.name, grace)
+                child.kill_session()
+                if not await child.wait(KILL_SECONDS):
+                    logger.error("%s cannot even be killed", process.name)
+        process.state = "stopped"
+        self.save()
+
+    def _remove(self, process: Process) -> None:
+        if process in self.table.processes:
+            self.table.processes.remove(process)
+
+    async def replace(self, process: Process, reason: str) -> Process:
+        """Starts another worker, and when it is ready drains and ends this one. Raises FleetError; this one stays."""
+        new = await self.start_worker(process.colour)
+        new.reason = reason
+        try:
+            await self.wait_ready(new, self.settings.rollout.ready_seconds)
+        except FleetError:
+            await self.stop_process(new)
+            raise
+        await self._show()
+        await self.retire(process)
+        return new
+
+    async def retire(self, process: Process) -> None:
+        """Drains a worker, as long as that takes, and ends it."""
+        self.drain(process)
+        await self._show()
+        while process.pid and process.state == "draining":  # noqa: ASYNC110 - seconds, seldom
+            await asyncio.sleep(0.1)
+        await self.stop_process(process)
+
+    # Exits and restarts
+
+    def _on_exit(self, process: Process, child: Child) -> None:
+        if self.children.get(process.name) is child:
+            del self.children[process.name]
+        if process.pid != child.pid:
+            return
+        uptime = process.uptime
+        process.pid = process.ticks = 0
+        was = process.state
+        reason = child.blame or child.outcome
+        self.health.forget(process.name)
+        log = logger.info if was == "stopping" else logger.warning
+        log("%s %s after %.1f s", process.name, child.outcome, uptime)
+        if was == "stopping":
+            self.save()
+            return
+        self.show_soon()
+        self.fell(process, reason, quick=uptime < self.settings.least_uptime)
+
+    def fell(self, process: Process, reason: str, *, quick: bool) -> None:
+        """It ended unasked, or could not be started: again now, later or never."""
+        now = time.time()
+        process.state, process.reason = "stopped", reason
+        if process.kind == "worker" and process.colour != self.table.colour:
+            # Of a rollout, which sees it and says so; or kept for a way back, which then takes a start.
+            self.save()
+            return
+        process.exits = restarts.recent([*process.exits, now], now)
+        process.quick = process.quick + 1 if quick else 0
+        process.restarts += 1
+        verdict = restarts.decide(
+            process.quick,
+            process.exits,
+            now,
+            most=self.settings.restarts,
+            least_uptime=self.settings.least_uptime,
+        )
+        if not verdict.given_up:
+            self._restart_in(process, verdict.delay)
+        elif process.kind == "worker":
+            process.state = "failed"
+            self.raise_alarm(
+                "failed",
+                process.name,
+                f"{process.name} is given up: {verdict.given_up} (last: {reason}). Its output is in "
+                f"{self.output(process)}; `restart {process.name}` tries again.",
+            )
+        else:
+            # There is only one of it, and without it nothing works: never given up.
+            text = f"{process.name}: {verdict.given_up} (last: {reason}); it is tried again"
+            self.raise_alarm("restarts", process.name, text)
+            self._restart_in(process, restarts.LARGEST_DELAY)
+        self.save()
+
+    def _restart_in(self, process: Process, delay: float) -> None:
+        self._cancel_restart(process.name)
+        if not delay:
+            self.again(process)
+            return
+        process.reason += f"; starts again in {delay:.1f} s"
+        self._waiting[process.name] = asyncio.get_running_loop().call_later(
+            delay, self.again, process
+        )
+
+    def _cancel_restart(self, name: str) -> None:
+        if timer := self._waiting.pop(name, None):
+            timer.cancel()
+
+    def again(self, process: Process) -> None:
+        """Starts what ended."""
+        self._cancel_restart(process.name)
+        if process not in self.table.processes or process.pid or self.ending.is_set():
+            return
+        try:
+            if process.kind == "proxy" and self.proxy is not None:
+                self.proxy.prepare(self.backends())
+                process.command = self.proxy.command()
+            self.launch(process)
+        except (FleetError, ProxyError) as error:
+            logger.error("%s cannot be started: %s", process.name, error)
+            # Out of the caller's way, and never in a loop without a pause.
+            asyncio.get_running_loop().call_later(
+                ASK_READY, self._fell_at_start, process, str(error)
+            )
+
+    def _fell_at_start(self, process: Process, reason: str) -> None:
+        if process in self.table.processes and not process.pid and process.state != "failed":
+            self.fell(process, reason, quick=True)
+
+    def try_again(self, process: Process) -> None:
+        """Forgets earlier exits and starts one that does not run."""
+        process.quick, process.exits = 0, []
+        for alarm in ("failed", "restarts"):
+            self.clear_alarm(alarm, process.name)
+        self.again(process)
+
+    def reconcile(self) -> None:
+        """Makes what runs what shall run, where nobody is at it: after a start, a lost timer, a change's death."""
+        if self.ending.is_set() or not self.prepared:
+            return
+        for process in list(self.table.processes):
+            ours = process.kind != "worker" or process.colour == self.table.colour
+            if ours and process.state == "stopped" and process.name not in self._waiting:
+                self.again(process)
+        if self._changing.locked():
+            return
+        workers = self.workers()
+        if len(workers) != self.table.wanted:
+            self.spawn(self._correct())
+
+    async def _correct(self) -> None:
+        """Starts the workers that are missing; drains and ends those too many."""
+        try:
+            async with self.changing("correcting the number of workers", operator=False):
+                workers = self.workers()
+                for _ in range(self.table.wanted - len(workers)):
+                    await self.start_worker(self.table.colour)
+                surplus = sorted(workers, key=lambda one: (one.state == "ready", -one.number))
+                for process in surplus[: max(0, len(workers) - self.table.wanted)]:
+                    await self.retire(process)
+                self.clear_alarm("workers", "fleet")
+        except FleetError as error:
+            if not self._operator:
+                self.raise_alarm("workers", "fleet", str(error))
+
+    # The proxy
+
+    def backends(self) -> list[Backend]:
+        """Who serves: ready workers of table.colour and those in `in_rotation`, but none that hangs."""
+        serving = [
+            process
+            for process in self.table.processes
+            if process.kind == "worker"
+            and process.state == "ready"
+            and (process.colour == self.table.colour or process.name in self.in_rotation)
+        ]
+        well = [process for process in serving if process.name not in self.health.suspects]
+        # All of them late at once is the machine's fault, and no reason to serve nobody.
+        return [Backend(process.name, process.port) for process in well or serving]
 
     async def show(self) -> None:
-        """Tells the proxy who serves: ready workers of table.colour and those in `in_rotation`."""
-        raise NotImplementedError
+        """Tells the proxy who serves: ready workers of table.colour and those in `in_rotation`.
+
+        Raises FleetError, and an alarm; it is tried again each second.
+        """
+        self._shown = False
+        async with self._showing:
+            # Whoever waited here may find that another has told all there is to tell.
+            if self.proxy is None or self._shown:
+                return
+            if not any(
+                one.kind == "proxy" and one.state == "ready" for one in self.table.processes
+            ):
+                return
+            self._shown = True
+            try:
+                async with asyncio.timeout(SHOW_SECONDS):
+                    await self.proxy.show(self.backends())
+            except (ProxyError, OSError) as error:
+                self._shown = False
+                text = f"The proxy does not take the workers: {error or 'no answer'}"
+                self.raise_alarm("proxy", PROXY, text)
+                raise FleetError(text) from None
+            self.clear_alarm("proxy", PROXY)
+
+    def show_soon(self) -> None:
+        """`show`, without waiting for it."""
+        self._shown = False
+        self.spawn(self._show())
+
+    async def _show(self) -> None:
+        with contextlib.suppress(FleetError):
+            await self.show()
+
+    def show_again(self) -> None:
+        """After a `show` that failed."""
+        if self.proxy is not None and not self._shown and not self._showing.locked():
+            self.spawn(self._show())
+
+    # Telling
 
     def raise_alarm(self, name: str, about: str, text: str) -> None:
         """Opens an alarm, or renews the text of the one that is open."""
-        raise NotImplementedError
+        for alarm in self.table.alarms:
+            if (alarm.name, alarm.about, alarm.until) == (name, about, 0.0):
+                if alarm.text != text:
+                    alarm.text = text
+                    self.save()
+                return
+        logger.error("alarm: %s", text)
+        self.table.alarms.append(Alarm(name, about, text, time.time()))
+        self.save()
 
     def clear_alarm(self, name: str, about: str) -> None:
         """Ends it; nothing when there is none."""
-        raise NotImplementedError
+        for alarm in self.table.alarms:
+            if (alarm.name, alarm.about, alarm.until) == (name, about, 0.0):
+                logger.info("over: %s", alarm.text)
+                alarm.until = time.time()
+                self.save()
 
     def save(self) -> None:
-        """Writes the table to disk; an alarm when that fails."""
-        raise NotImplementedError
+        """Writes the table to disk. Where that fails the fleet goes on, and says so."""
+        self.table.settings = {
+            colour: dump_settings(settings) for colour, settings in self.settings_of.items()
+        }
+        try:
+            self.table.save(self.path)
+        except OSError as error:
+            full = Alarm("disk", "table", f"{self.path} cannot be written: {error}", time.time())
+            if not any(alarm.name == "disk" and not alarm.until for alarm in self.table.alarms):
+                logger.error("alarm: %s", full.text)
+                self.table.alarms.append(full)
+        else:
+            for alarm in self.table.alarms:
+                if alarm.name == "disk" and not alarm.until:
+                    alarm.until = time.time()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs something beside the rest; what it raises is logged."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("the supervisor failed at something", exc_info=error)

@@ -94,6 +94,8 @@ class Table:
     """How many workers there shall be in it."""
     boot: str = ""
     """The kernel's name of the boot in which all this ran: no pid is of use in another."""
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By which each colour was started, as `dump_settings` makes it."""
     processes: list[Process] = field(default_factory=list)
     rollouts: list[Rollout] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
@@ -121,6 +123,7 @@ class Table:
                 colour=kept["colour"],
                 wanted=kept["wanted"],
                 boot=kept["boot"],
+                settings=kept["settings"],
                 processes=[Process(**process) for process in kept["processes"]],
                 rollouts=[Rollout(**rollout) for rollout in kept["rollouts"]],
                 alarms=[Alarm(**alarm) for alarm in kept["alarms"]],
