@@ -5,10 +5,13 @@ connections; one that does not answer at all loses those it has. If none is read
 """
 
 import asyncio
+import socket
 import sys
 from typing import cast
 
 import uvloop
+
+from hubbub.gateway.server import listen_often
 
 CHECK_SECONDS = 0.5
 PATIENCE = 1.0
@@ -16,6 +19,7 @@ CHECK_PATIENCE = 3.0
 MISSES = 3
 """Checks a node may leave unanswered before it counts as dead: one that is merely busy keeps its clients."""
 HIGH = 1_000_000
+BACKLOG = 8_192
 
 
 class Node:
@@ -140,11 +144,16 @@ class Balancer:
     async def run(self, port: int) -> None:
         loop = asyncio.get_running_loop()
         watchers = [asyncio.create_task(node.watch()) for node in self.nodes]
-        server = await loop.create_server(self.accept, "127.0.0.1", port, backlog=8_192)
+        listener = socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+        servers = [
+            await loop.create_server(self.accept, sock=one, backlog=BACKLOG)
+            for one in listen_often(listener)
+        ]
         print("ready", flush=True)
         # The harness ends this program by closing its input.
         await loop.run_in_executor(None, sys.stdin.read)
-        server.close()
+        for server in servers:
+            server.close()
         for watcher in watchers:
             watcher.cancel()
 

@@ -20,6 +20,7 @@ _HEAD_TOO_LARGE = (
 )
 
 
+ACCEPTING = 16  # connections taken in one turn of the loop
 _LEAST_SPARE = 64  # open files that are no client's: databases, logs, those about to be refused
 
 
@@ -38,6 +39,15 @@ def room_for_sockets(wanted: int) -> int:
             resource.RLIMIT_NOFILE, (hard, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         )
     return max(1, min(wanted, hard - max(_LEAST_SPARE, hard // 16)))
+
+
+def listen_often(listener: sockets.socket, turns: int = ACCEPTING) -> list[sockets.socket]:
+    """The listening socket ``turns`` times, for ``uvicorn.Server.run(sockets=…)``.
+
+    libuv takes one connection of each listening socket in a turn of the loop (libuv 1.45, pull request 3696), and a
+    turn is long when many are served: of a thousand that come back at once the last would wait for a thousand turns.
+    """
+    return [listener, *(listener.dup() for _ in range(turns - 1))]
 
 
 class HttpProtocol(HttpToolsProtocol):
