@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,10 @@ class Origin:
 class SharedFiles(logging.Handler):
     """combined.log, and error.log beside it for errors alone, shared with the other processes of the machine."""
 
-    def __init__(self, directory: Path, rotation: Rotation | None) -> None:
+    def __init__(self, directory: Path, rotation: Rotation | None, origin: Origin) -> None:
         super().__init__()
+        self._origin = origin
+        self._told: dict[LogFile, int] = {}
         self._mutex = threading.Lock()
         self._files = [
             (LogFile(directory / "combined.log", rotation), logging.NOTSET),
@@ -58,18 +61,11 @@ class SharedFiles(logging.Handler):
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
 
-    @property
-    def lost(self) -> int:
-        """Lines that could not be written, as on a full disk."""
-        return self._files[0][0].lost
-
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record).encode("utf-8", "replace") + b"\n"
         except Exception:
-            line = (
-                orjson.dumps({"level": "error", "event": "a line could not be formatted"}) + b"\n"
-            )
+            line = self._make_line(f"a line of {record.name} could not be formatted")
         self.write(line, record.levelno)
 
     def write(self, line: bytes, level: int) -> None:
@@ -81,6 +77,7 @@ class SharedFiles(logging.Handler):
             for file, lowest in self._files:
                 if level >= lowest:
                     file.write(line if lowest else waiting + line)
+            self._tell_lost()
 
     def write_later(self, line: bytes) -> bool:
         """Keeps a line, which is no error, for the next write; whether it is the first that waits."""
@@ -99,6 +96,22 @@ class SharedFiles(logging.Handler):
                 self._files[0][0].write(b"".join(self._waiting))
                 self._waiting.clear()
                 self._waiting_bytes = 0
+                self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        """When the files can be written again, says how many lines are missing."""
+        for file, _ in self._files:
+            missing = file.lost - self._told.get(file, 0)
+            if missing and file.write(self._make_line(f"{missing} lines could not be written")):
+                self._told[file] = file.lost
+            elif missing:
+                # That one was none of them.
+                file.lost -= 1
+
+    def _make_line(self, event: str) -> bytes:
+        line = {"time": datetime.now(UTC), "level": "error", "logger": "hubbub.logging"}
+        line |= {"event": event, **self._origin.fields()}
+        return orjson.dumps(line, option=orjson.OPT_UTC_Z) + b"\n"
 
     def close(self) -> None:
         self.flush()
@@ -198,7 +211,7 @@ def configure_logging(
     files = None
     if directory is not None:
         directory.mkdir(parents=True, exist_ok=True)
-        files = SharedFiles(directory, rotation)
+        files = SharedFiles(directory, rotation, origin)
         files.setFormatter(as_json)
         handlers.append(files)
     logging.basicConfig(level=level.upper(), handlers=handlers, force=True)
