@@ -65,7 +65,7 @@ class Control:
         self.verbs = verbs
         self._supervisor = supervisor
         self._path = supervisor.settings.directory / SOCKET
-        self._audit = supervisor.settings.directory / AUDIT
+        self._directory = supervisor.settings.directory
         self._server: asyncio.Server | None = None
         self._clients = 0
         self._running: set[asyncio.Task[None]] = set()
@@ -149,25 +149,26 @@ class Control:
             outcome = f"{type(error).__name__}: {error}"
             answer = {"ok": False, "error": f"The supervisor failed at it: {outcome}", "exit": 1}
         if verb.changing:
-            self.audit(name, request.who, request.arguments, outcome)
+            audit(self._directory, name, request.who, request.arguments, outcome)
         # Read by the client in its own time: an answer is bounded by what it is made of.
         with suppress(OSError):
             if not writer.is_closing():
                 writer.write(json.dumps(answer).encode() + b"\n")
 
-    def audit(self, verb: str, who: str, arguments: Mapping[str, Any], outcome: str) -> None:
-        """One line of what somebody changed. A full disk does not keep them from it."""
-        line = {"time": round(time.time(), 3), "who": who, "verb": verb}
-        line |= {"arguments": arguments, "outcome": outcome}
-        logger.info("%s by %s: %s", verb, who, outcome)
+
+def audit(directory: Path, verb: str, who: str, arguments: Mapping[str, Any], outcome: str) -> None:
+    """One line of what somebody changed. A full disk does not keep them from it."""
+    line = {"time": round(time.time(), 3), "who": who, "verb": verb}
+    line |= {"arguments": arguments, "outcome": outcome}
+    logger.info("%s by %s: %s", verb, who, outcome)
+    try:
+        descriptor = os.open(directory / AUDIT, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            descriptor = os.open(self._audit, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(descriptor, json.dumps(line).encode() + b"\n")
-            finally:
-                os.close(descriptor)
-        except OSError as error:
-            logger.error("%s cannot be written: %s", self._audit, error)
+            os.write(descriptor, json.dumps(line).encode() + b"\n")
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        logger.error("%s cannot be written: %s", directory / AUDIT, error)
 
 
 def understand(line: bytes) -> tuple[str, dict[str, Any], str]:
