@@ -96,15 +96,13 @@ class Certificate:
             return path
         private(self._folder)
         name = host_name()
-        names = f"subjectAltName=DNS:localhost,DNS:{name},IP:127.0.0.1,IP:::1"
         key, chain = path.with_suffix(".key"), path.with_suffix(".crt")
-        command = (
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256"
+        kind = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256"
+        names = (
+            f"-subj /CN={name} -addext subjectAltName=DNS:localhost,DNS:{name},IP:127.0.0.1,IP:::1"
         )
-        run(
-            [*command.split(), "-days", str(TRIAL_DAYS), "-subj", f"/CN={name}"]
-            + ["-addext", names, "-keyout", str(key), "-out", str(chain)]
-        )
+        command = ["openssl", "req", "-x509", *kind.split(), *names.split()]
+        run([*command, "-days", str(TRIAL_DAYS), "-keyout", str(key), "-out", str(chain)])
         replace(path, chain.read_text() + key.read_text())
         key.unlink()
         chain.unlink()

@@ -178,7 +178,7 @@ def replace(path: Path, text: str) -> None:
 def run(command: list[str]) -> str:
     """What a short command prints, errors included. Raises ProxyError with it when it fails."""
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own words, no shell
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -197,14 +197,19 @@ def run(command: list[str]) -> str:
     return done.stdout
 
 
-async def ask(path: Path, request: str) -> str:
-    """Sends text to a unix socket; everything it answers until it closes. Raises ProxyError."""
+async def ask(path: Path, request: str, *, half_close: bool = False) -> str:
+    """Sends text to a unix socket; everything it answers until it closes. Raises ProxyError.
+
+    `half_close` says that nothing follows, without which HAProxy's master would wait for more.
+    """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            reader, writer = await asyncio.open_unix_connection(path)
+            reader, writer = await asyncio.open_unix_connection(str(path))
             try:
                 writer.write(request.encode())
                 await writer.drain()
+                if half_close:
+                    writer.write_eof()
                 answer = bytearray()
                 while part := await reader.read(1 << 16):
                     answer += part
@@ -215,7 +220,7 @@ async def ask(path: Path, request: str) -> str:
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except (OSError, TimeoutError) as error:
-        raise ProxyError(f"The proxy does not answer at {path}: {error or 'no answer'}.") from None
+        raise ProxyError(f"The proxy does not answer at {path}: {error or 'it took too long'}.") from None
     return answer.decode(errors="replace")
 
 

@@ -85,7 +85,7 @@ class HAProxy:
         # HAProxy forgets what was changed at run time, unless it finds it here.
         replace(self._state, live)
         try:
-            await ask(self._master, "reload\n")
+            await ask(self._master, "reload\n", half_close=True)
             async with asyncio.timeout(RELOAD_SECONDS):
                 while True:
                     with contextlib.suppress(ProxyError):
@@ -150,7 +150,7 @@ class HAProxy:
 
     async def _worker(self) -> str:
         """Number of the process that takes new connections, "" while there is none."""
-        told = await ask(self._master, "show proc\n")
+        told = await ask(self._master, "show proc\n", half_close=True)
         found = re.search(r"^# workers\n(\d+)\s+worker\b", told, re.MULTILINE)
         return found[1] if found else ""
 
