@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -50,7 +51,9 @@ SECURITY_HEADERS = (
         b"camera=(self), microphone=(self), display-capture=(self), geolocation=()",
     ),
 )
-SANE_REQUEST_ID = re.compile(rb"^[A-Za-z0-9._:-]{1,64}$")
+SANE_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+MOST_PROXIES = 20
+REMEMBERED_ADDRESSES = 1_024
 
 
 def get_kernel(request: Request) -> Kernel:
@@ -194,16 +197,20 @@ class Shortcuts:
 
 
 class TrustedProxies:
-    """Finds the real client: X-Forwarded-For is believed only from the configured addresses."""
+    """Finds the real client: what proxies say of it is believed only from the configured addresses."""
 
     def __init__(self, networks: Sequence[str]) -> None:
         self._networks = [ip_network(network, strict=False) for network in networks]
+        # Of the same few addresses with nearly every request.
+        self.trusts = lru_cache(REMEMBERED_ADDRESSES)(self._trusts)
 
-    def trusts(self, address: str) -> bool:
+    def _trusts(self, address: str) -> bool:
         try:
             parsed = ip_address(address)
         except ValueError:
             return False
+        # So an IPv4 address looks on a socket of both kinds.
+        parsed = getattr(parsed, "ipv4_mapped", None) or parsed
         return any(parsed in network for network in self._networks)
 
     def client_address(self, peer: str, forwarded: str | None) -> str:
@@ -211,7 +218,8 @@ class TrustedProxies:
         if not forwarded or not self.trusts(peer):
             return peer
         address = peer
-        for hop in reversed([part.strip() for part in forwarded.split(",")]):
+        for part in reversed(forwarded.rsplit(",", MOST_PROXIES)[-MOST_PROXIES:]):
+            hop = part.strip()
             try:
                 ip_address(hop)
             except ValueError:
@@ -252,19 +260,15 @@ class Edge:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"")
-        identifier = given.decode() if SANE_REQUEST_ID.match(given) else new_id()
         is_page = not scope["path"].startswith(NOT_PAGES)
         nonce = secrets.token_urlsafe(16) if is_page else ""
         peer = scope["client"][0] if scope.get("client") else ""
-        forwarded = headers.get(b"x-forwarded-for")
+        identifier, forwarded = self._read_forwarded(scope, headers, peer)
         state = scope.setdefault("state", {})
         state["request_id"] = identifier
         REQUEST.set(identifier)
         state["nonce"] = nonce
-        state["address"] = self._proxies.client_address(
-            peer, forwarded.decode("latin-1") if forwarded else None
-        )
+        state["address"] = self._proxies.client_address(peer, forwarded)
         origin = headers.get(b"origin", b"").decode("latin-1")
         extra = self._headers(identifier, nonce, scope["path"], origin)
         started = time.perf_counter()
@@ -322,6 +326,25 @@ class Edge:
             route = scope.get("route")
             pattern = getattr(route, "path", "") or "other"
             self._observe(scope, pattern, status, time.perf_counter() - started, sent)
+
+    def _read_forwarded(
+        self, scope: Scope, headers: dict[bytes, bytes], peer: str
+    ) -> tuple[str, str | None]:
+        """The request's id, and X-Forwarded-For as it came; a trusted proxy also says which scheme was used."""
+        given = headers.get(b"x-request-id")
+        scheme = headers.get(b"x-forwarded-proto")
+        identifier = ""
+        if (given or scheme) and self._proxies.trusts(peer):
+            if given and SANE_REQUEST_ID.fullmatch(given):
+                identifier = given.decode()
+            if scheme in (b"http", b"https"):
+                scope["scheme"] = scheme.decode()
+        forwarded = None
+        if b"x-forwarded-for" in headers:
+            # A proxy may have added a header of its own behind the client's.
+            lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+            forwarded = b",".join(lines).decode("latin-1")
+        return identifier or new_id(), forwarded
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"The body is larger than {self._max_body} bytes.")

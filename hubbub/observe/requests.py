@@ -33,6 +33,9 @@ LEVELS = {
 
 def level_of(status: int, path: str) -> int:
     """How important a request is."""
+    if path in QUIET and status == 503:
+        # The answer to the question; a drained worker gives it again and again.
+        return logging.INFO
     if status >= 500:
         return logging.ERROR
     if path in QUIET or path.startswith(SOCKETS):

@@ -1,5 +1,6 @@
 """What every answer has in common: request id, problem documents, headers, limits of size, CORS."""
 
+import logging
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -82,14 +83,47 @@ async def test_the_nonce_is_new_each_time_and_in_the_page(application: Applicati
     assert len(nonces) == 3
 
 
-async def test_a_sane_request_id_is_kept(application: Application) -> None:
-    async with http(application) as client:
+async def test_a_sane_request_id_of_a_trusted_proxy_is_kept(
+    application: Application, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hubbub.request")
+    async with http(application, "10.0.0.1") as client:
         kept = await client.get("/api/sync", headers={"X-Request-Id": "from-the-edge.1"})
         assert kept.headers["x-request-id"] == "from-the-edge.1"
         assert kept.json()["request_id"] == "from-the-edge.1"
-        for bad in ("has space", "x" * 65, "<script>"):
-            fresh = await client.get("/api/sync", headers={"X-Request-Id": bad})
+        written = [
+            record.fields["request_id"] for record in caplog.records if hasattr(record, "fields")
+        ]
+        assert written == ["from-the-edge.1"]
+        for bad in ("has space", "x" * 65, "<script>", "line\n", "ünïcode".encode()):
+            fresh = await client.get("/api/sync", headers=[(b"X-Request-Id", as_bytes(bad))])
             assert fresh.headers["x-request-id"] != bad
+    async with http(application, "192.0.2.1") as client:
+        fresh = await client.get("/api/sync", headers={"X-Request-Id": "from-a-stranger"})
+        assert fresh.headers["x-request-id"] != "from-a-stranger"
+        assert fresh.json()["request_id"] == fresh.headers["x-request-id"]
+
+
+def as_bytes(value: str | bytes) -> bytes:
+    return value if isinstance(value, bytes) else value.encode()
+
+
+async def test_the_scheme_is_believed_from_trusted_proxies_only(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/scheme.db"
+    async with running_app(database, tmp_path, trusted_proxies=("10.0.0.1",)) as application:
+        owner = await found_workspace(application)
+        links = []
+        for peer, scheme in (
+            ("10.0.0.1", "https"),
+            ("10.0.0.1", "javascript"),
+            ("192.0.2.1", "https"),
+        ):
+            async with http(application, peer) as client:
+                headers = {"Authorization": f"Bearer {owner.token}", "X-Forwarded-Proto": scheme}
+                body = {"role": "member"}
+                answer = await client.post("/api/invitations", json=body, headers=headers)
+                links.append(answer.json()["url"].partition(":")[0])
+        assert links == ["https", "http", "http"]
 
 
 async def test_errors_are_problem_documents(application: Application) -> None:
@@ -197,6 +231,8 @@ async def test_forwarded_addresses_are_believed_from_trusted_proxies_only(
         ("10.0.0.1", "198.51.100.7", "198.51.100.7"),
         ("10.0.0.1", "6.6.6.6, 198.51.100.7, 10.0.0.2", "198.51.100.7"),
         ("10.0.0.1", "rubbish", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "198.51.100.7", "198.51.100.7"),
+        ("10.0.0.1", "198.51.100.7" + ",10.0.0.2" * 30, "10.0.0.2"),
     ):
         async with http(application, peer) as client:
             await client.patch(

@@ -225,7 +225,11 @@ def test_a_server_writes_one_line_for_each_request(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     folder = tmp_path / "logs"
     server = ServerProcess(
-        tmp_path / "data", LOG_DIR=str(folder), NODE_NAME="blue-3", WORKER_RELEASE="r9"
+        tmp_path / "data",
+        LOG_DIR=str(folder),
+        NODE_NAME="blue-3",
+        WORKER_RELEASE="r9",
+        TRUSTED_PROXIES="127.0.0.1",
     )
     try:
         server.start()
