@@ -15,10 +15,11 @@ from hubbub.fleet.changes import fingerprint
 from hubbub.fleet.control import Control
 from hubbub.fleet.daemon import notify, settings_of, take_lock
 from hubbub.fleet.errors import FleetError
+from hubbub.fleet.front import PROXY
 from hubbub.fleet.proxy import Proxy, ProxyError
 from hubbub.fleet.rollout import Rollouts
 from hubbub.fleet.settings import FleetSettings
-from hubbub.fleet.supervisor import PROXY, Supervisor
+from hubbub.fleet.supervisor import Supervisor
 from hubbub.fleet.table import Process
 
 logger = logging.getLogger("fleet")

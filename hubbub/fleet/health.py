@@ -60,7 +60,6 @@ class Health:
         self._sample_at = 0.0
         self.replacing = ""
         """The worker that is too large and about to go."""
-        self.suspects: set[str] = set()
         self.history: deque[dict[str, Any]] = deque(maxlen=KEPT_SAMPLES)
 
     def open(self) -> None:
@@ -87,7 +86,7 @@ class Health:
         """A process ended or was started: what was known of it says nothing any more."""
         for known in (self._heard, self._probe_at, self._failed, self._used, self._counted):
             cast(dict[str, Any], known).pop(name, None)
-        self.suspects.discard(name)
+        self._supervisor.suspects.discard(name)
         self._killing.discard(name)
 
     def adopt(self, process: Process) -> None:
@@ -115,8 +114,8 @@ class Health:
             process.heartbeat = beat
             process.heard_at = time.time()
             self._heard[process.name] = asyncio.get_running_loop().time()
-            if process.name in self.suspects:
-                self.suspects.discard(process.name)
+            if process.name in self._supervisor.suspects:
+                self._supervisor.suspects.discard(process.name)
                 self._supervisor.show_soon()
 
     def tick(self) -> None:
@@ -151,8 +150,8 @@ class Health:
             if late >= settings.heartbeats_missed:
                 self._kill_soon(process, f"its event loop stood still for {now - heard:.1f} s")
                 return
-            if late >= SUSPECT_AFTER and process.name not in self.suspects:
-                self.suspects.add(process.name)
+            if late >= SUSPECT_AFTER and process.name not in self._supervisor.suspects:
+                self._supervisor.suspects.add(process.name)
                 self._supervisor.show_soon()
         if now >= self._probe_at.setdefault(process.name, now + settings.probe_every):
             # Not again before this one has ended.
@@ -206,7 +205,7 @@ class Health:
 
     def _kill_soon(self, process: Process, reason: str) -> None:
         self._killing.add(process.name)
-        self.suspects.add(process.name)
+        self._supervisor.suspects.add(process.name)
         self._supervisor.show_soon()
         self._supervisor.spawn(self._kill(process, process.pid, reason))
 

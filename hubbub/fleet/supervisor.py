@@ -1,30 +1,27 @@
 """The supervisor: keeps workers, proxy and services running, and goes on where it stood after its own death."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hubbub.fleet import contract, processes, restarts, web
 from hubbub.fleet.control import SOCKET
 from hubbub.fleet.errors import FleetError
+from hubbub.fleet.front import Front
 from hubbub.fleet.health import ANSWER_SHOWN, HEARTBEAT_SOCKET, Health
 from hubbub.fleet.processes import Child
-from hubbub.fleet.proxy import Backend, Proxy, ProxyError
-from hubbub.fleet.settings import FleetSettings, SettingsError, dump_settings, parse_settings
-from hubbub.fleet.table import Alarm, Colour, Process, Table
+from hubbub.fleet.proxy import ProxyError
+from hubbub.fleet.settings import FleetSettings
+from hubbub.fleet.table import Colour, Process
 
 if TYPE_CHECKING:
     from hubbub.fleet.local import Service
 
 logger = logging.getLogger("fleet")
 
-TABLE = "table.json"
-COLOURS: tuple[Colour, Colour] = ("blue", "green")
 KILL_SECONDS = 10.0
 """How long the kernel may take to end a process that was killed; one in the middle of a bad disk's read may stay."""
 SERVICE_SECONDS = 30.0
@@ -32,92 +29,28 @@ SERVICE_SECONDS = 30.0
 ASK_READY = 0.05
 READY_SECONDS = 2.0
 """How long one answer about being ready may take."""
-SHOW_SECONDS = 5.0
 NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID", "INVOCATION_ID")
 """What systemd told the supervisor alone."""
-PROXY = "proxy"
 
 
-class Supervisor:
+class Supervisor(Front):
     """Everything that runs, by one event loop. What it must not forget is in the table, on disk before it is done."""
 
     def __init__(self, settings: FleetSettings) -> None:
-        """These settings are for a fleet of which nothing runs; one that runs goes on with its own until a reload.
-
-        Raises FleetError when the table of an earlier supervisor cannot be read.
-        """
-        self.settings = settings
-        """Those of the colour in rotation."""
-        self.settings_of: dict[Colour, FleetSettings] = {"blue": settings, "green": settings}
-        """By which each colour's workers are started, and started again: a reload brings others for the new colour."""
-        self.path = settings.directory / TABLE
-        try:
-            self.table = Table.load(self.path)
-            if self.table.processes:
-                for colour in COLOURS:
-                    self.settings_of[colour] = parse_settings(self.table.settings[colour])
-                self.settings = self.settings_of[self.table.colour]
-        except (ValueError, KeyError, TypeError, OSError, SettingsError) as error:
-            raise FleetError(
-                f"The fleet's state cannot be read: {error}. Nothing was started or ended. Workers that run go on; "
-                f"to begin anew, stop them, move {self.path} away and start the fleet again."
-            ) from None
-        self.proxy: Proxy | None = None
+        """Raises FleetError when the table of an earlier supervisor cannot be read."""
+        super().__init__(settings)
         self.services: dict[str, Service] = {}
         self.environment_of_services: dict[str, str] = {}
         """What workers need to find the services."""
-        self.in_rotation: set[str] = set()
-        """Names of workers of the other colour that serve clients too (a canary)."""
         self.children: dict[str, Child] = {}
         self.health = Health(self)
-        self.since = time.time()
         self.prepared = False
         """Whether what does not run may be started: not before what the workers need."""
         self.ending = asyncio.Event()
         self.ended = asyncio.Event()
-        self._operation = ""
-        self._operator = False
-        self._changing = asyncio.Lock()
         self._waiting: dict[str, asyncio.TimerHandle] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._showing = asyncio.Lock()
-        self._shown = False
-        """Whether the proxy has been told what is so now."""
 
     # What runs
-
-    def workers(self, colour: Colour | None = None) -> list[Process]:
-        """Those of a colour (the one in rotation), in their order."""
-        wanted = colour or self.table.colour
-        found = [
-            one for one in self.table.processes if one.kind == "worker" and one.colour == wanted
-        ]
-        return sorted(found, key=lambda one: one.number)
-
-    def find(self, name: str) -> Process:
-        """Raises FleetError when there is no process of that name."""
-        for process in self.table.processes:
-            if process.name == name:
-                return process
-        names = ", ".join(process.name for process in self.table.processes) or "nothing"
-        raise FleetError(f"There is no {name!r}; {names} runs here.")
-
-    @property
-    def busy(self) -> str:
-        """What is going on that changes the fleet."""
-        return self._operation
-
-    @contextlib.asynccontextmanager
-    async def changing(self, what: str, *, operator: bool = True) -> AsyncIterator[None]:
-        """One change at a time. Raises FleetError when an operator's goes on; waits for one of our own to end."""
-        if self._changing.locked() and (self._operator or not operator):
-            raise FleetError(f"Not now: {self._operation} is going on.")
-        async with self._changing:
-            self._operation, self._operator = what, operator
-            try:
-                yield
-            finally:
-                self._operation = ""
 
     async def start_worker(self, colour: Colour) -> Process:
         """Starts one more by its colour's settings, in the release as it resolves now; it is not ready yet.
@@ -386,7 +319,7 @@ class Supervisor:
         process.state = "stopping"
         self.save()
         if served:
-            await self._show()
+            await self.try_to_show()
         child = self.children.get(process.name)
         if child is not None:
             service = self.services.get(process.name)
@@ -413,14 +346,14 @@ class Supervisor:
         except FleetError:
             await self.stop_process(new)
             raise
-        await self._show()
+        await self.try_to_show()
         await self.retire(process)
         return new
 
     async def retire(self, process: Process) -> None:
         """Drains a worker, as long as that takes, and ends it."""
         self.drain(process)
-        await self._show()
+        await self.try_to_show()
         while process.pid and process.state == "draining":  # noqa: ASYNC110 - seconds, seldom
             await asyncio.sleep(0.1)
         await self.stop_process(process)
@@ -550,107 +483,3 @@ class Supervisor:
         except FleetError as error:
             if not self._operator:
                 self.raise_alarm("workers", "fleet", str(error))
-
-    # The proxy
-
-    def backends(self) -> list[Backend]:
-        """Who serves: ready workers of table.colour and those in `in_rotation`, but none that hangs."""
-        serving = [
-            process
-            for process in self.table.processes
-            if process.kind == "worker"
-            and process.state == "ready"
-            and (process.colour == self.table.colour or process.name in self.in_rotation)
-        ]
-        well = [process for process in serving if process.name not in self.health.suspects]
-        # All of them late at once is the machine's fault, and no reason to serve nobody.
-        return [Backend(process.name, process.port) for process in well or serving]
-
-    async def show(self) -> None:
-        """Tells the proxy who serves: ready workers of table.colour and those in `in_rotation`.
-
-        Raises FleetError, and an alarm; it is tried again each second.
-        """
-        self._shown = False
-        async with self._showing:
-            # Whoever waited here may find that another has told all there is to tell.
-            if self.proxy is None or self._shown:
-                return
-            if not any(
-                one.kind == "proxy" and one.state == "ready" for one in self.table.processes
-            ):
-                return
-            self._shown = True
-            try:
-                async with asyncio.timeout(SHOW_SECONDS):
-                    await self.proxy.show(self.backends())
-            except (ProxyError, OSError) as error:
-                self._shown = False
-                text = f"The proxy does not take the workers: {error or 'no answer'}"
-                self.raise_alarm("proxy", PROXY, text)
-                raise FleetError(text) from None
-            self.clear_alarm("proxy", PROXY)
-
-    def show_soon(self) -> None:
-        """`show`, without waiting for it."""
-        self._shown = False
-        self.spawn(self._show())
-
-    async def _show(self) -> None:
-        with contextlib.suppress(FleetError):
-            await self.show()
-
-    def show_again(self) -> None:
-        """After a `show` that failed."""
-        if self.proxy is not None and not self._shown and not self._showing.locked():
-            self.spawn(self._show())
-
-    # Telling
-
-    def raise_alarm(self, name: str, about: str, text: str) -> None:
-        """Opens an alarm, or renews the text of the one that is open."""
-        for alarm in self.table.alarms:
-            if (alarm.name, alarm.about, alarm.until) == (name, about, 0.0):
-                if alarm.text != text:
-                    alarm.text = text
-                    self.save()
-                return
-        logger.error("alarm: %s", text)
-        self.table.alarms.append(Alarm(name, about, text, time.time()))
-        self.save()
-
-    def clear_alarm(self, name: str, about: str) -> None:
-        """Ends it; nothing when there is none."""
-        for alarm in self.table.alarms:
-            if (alarm.name, alarm.about, alarm.until) == (name, about, 0.0):
-                logger.info("over: %s", alarm.text)
-                alarm.until = time.time()
-                self.save()
-
-    def save(self) -> None:
-        """Writes the table to disk. Where that fails the fleet goes on, and says so."""
-        self.table.settings = {
-            colour: dump_settings(settings) for colour, settings in self.settings_of.items()
-        }
-        try:
-            self.table.save(self.path)
-        except OSError as error:
-            full = Alarm("disk", "table", f"{self.path} cannot be written: {error}", time.time())
-            if not any(alarm.name == "disk" and not alarm.until for alarm in self.table.alarms):
-                logger.error("alarm: %s", full.text)
-                self.table.alarms.append(full)
-        else:
-            for alarm in self.table.alarms:
-                if alarm.name == "disk" and not alarm.until:
-                    alarm.until = time.time()
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs something beside the rest; what it raises is logged."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("the supervisor failed at something", exc_info=error)

@@ -3,7 +3,7 @@
 It can be told to misbehave, by words in `MISBEHAVE` or in a file `misbehave` in its working directory (so that a
 release folder may hold a bad version): `crash-at-boot`, `never-ready`, `error` (500 for everything but the probe),
 `slow` (answers take half a second), `slow-boot` (a second until it listens), `mute` (no heartbeats), `stubborn`
-(ignores STOP), `crash-later` (dies half a second after its start).
+(ignores STOP), `crash-later` (dies a fifth of a second after its start).
 
 `GET /` and `/whoami` say who answers and with which headers it was asked; `/block`, `/eat`, `/crash`, `/unready` and
 `/hang` (the probe never answers again) do what they say. A POST is answered with the length of its body. An upgrade is
@@ -65,7 +65,7 @@ class Worker:
         if "mute" not in self.faults:
             self.spawn(self.beat())
         if "crash-later" in self.faults:
-            loop.call_later(0.5, os._exit, 3)
+            loop.call_later(0.2, os._exit, 3)
         await self.end.wait()
         server.close()
         await self.close_sockets(min(DRAIN_SECONDS, GRACE_SECONDS / 2))
