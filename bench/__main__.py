@@ -3,12 +3,13 @@
 import argparse
 import json
 import os
-import platform
 import time
 from pathlib import Path
 
 from bench.charts import draw_all
+from bench.machine import machine_name
 from bench.nodes import run_nodes
+from bench.ops.run import keep, run_ops
 from bench.product import run_product
 from bench.report import Measured, budgets, page
 from bench.transport import run_transport
@@ -29,7 +30,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="CASE",
-        help="by its name, product or nodes; the other results are kept",
+        help="by its name, product, nodes or ops; the other results are kept",
     )
     parser.add_argument(
         "--report", action="store_true", help="only write the page and pictures anew"
@@ -61,9 +62,13 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         results += run_product(rounds, seconds, say)
     if "nodes" in options.only or not (options.only or options.quick):
         results += run_nodes(rounds, seconds, say)
+    when = time.strftime("%Y-%m-%d", time.gmtime())
+    if "ops" in options.only or not (options.only or options.quick):
+        # It has a page of its own: bench/results/ops.md.
+        keep(run_ops(options.rounds or 1, say), machine_name(), when)
     return {
         "machine": machine_name(),
-        "when": time.strftime("%Y-%m-%d", time.gmtime()),
+        "when": when,
         "command": "make bench-quick" if options.quick else "make bench",
         "results": results,
     }
@@ -76,19 +81,6 @@ def merged(kept: Path, found: dict[str, object]) -> list[dict[str, object]]:
     anew = {result["case"] for result in results}
     before = json.loads(kept.read_text())["results"]
     return [*(result for result in before if result["case"] not in anew), *results]
-
-
-def machine_name() -> str:
-    """The kind of machine: processor, cores, memory, kernel."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    virtual = "hypervisor" in Path("/proc/cpuinfo").read_text()
-    kind = "virtual machine" if virtual else "machine"
-    return (
-        f"A {kind} with {os.cpu_count()} cores of {models[0] if models else platform.machine()}, "
-        f"{memory:.0f} GB of memory, Linux {'.'.join(platform.release().split('.')[:2])}"
-    )
 
 
 def write_report(folder: Path, kept: dict[str, object]) -> None:

@@ -57,6 +57,10 @@ class Contestant(ABC):
         """The processes that watch, beside workers and proxy."""
 
     @abstractmethod
+    async def managed(self) -> set[int]:
+        """The workers that the supervisor says are its own; none while it does not answer."""
+
+    @abstractmethod
     async def reload(self) -> Done:
         """The documented command for serving a new version without an interruption."""
 
@@ -115,6 +119,7 @@ defaults
     timeout client 90s
     timeout server 90s
     timeout tunnel 1h
+    timeout check 1s
     retries 3
     option redispatch 1
     retry-on conn-failure empty-response
@@ -123,8 +128,6 @@ frontend all
     default_backend workers
 backend workers
     balance leastconn
-    option httpchk GET /readyz
-    default-server check inter 250ms fall 2 rise 1
 {servers}
 """
 
@@ -137,11 +140,17 @@ class BehindHaproxy(Contestant):
         self.first_port = ports(workers)
         self.backends = workers
 
+    backend: tuple[str, ...] = (
+        "option httpchk GET /readyz",
+        "default-server check inter 250ms fall 2 rise 1",
+    )
+
     def start_proxy(self) -> None:
         numbers = range(self.first_port, self.first_port + self.backends)
-        servers = "\n".join(f"    server w{port} 127.0.0.1:{port}" for port in numbers)
+        servers = [*self.backend, *(f"server w{port} 127.0.0.1:{port}" for port in numbers)]
+        lines = "\n".join(f"    {line}" for line in servers)
         path = self.place.folder / "haproxy.cfg"
-        path.write_text(HAPROXY.format(folder=self.place.folder, port=self.port, servers=servers))
+        path.write_text(HAPROXY.format(folder=self.place.folder, port=self.port, servers=lines))
         # -W: a master that takes the configuration anew on SIGUSR2, as Debian's unit has it.
         self.proxy = self.place.start([tool("haproxy"), "-W", "-db", "-f", path], "haproxy.log")
 

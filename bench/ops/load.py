@@ -18,7 +18,8 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +32,7 @@ PAUSE = 0.03
 """Between two requests of a loop."""
 EVERY = 0.5
 """Between two messages of a socket."""
-PATIENCE = 5.0
+PATIENCE = 10.0
 START = 30.0
 SLOW = 1.0
 """Seconds after which an answer counts as an outage for who waited."""
@@ -86,7 +87,6 @@ class Worker:
 
     first: float
     last: float
-    version: str
 
 
 @dataclass
@@ -157,6 +157,24 @@ class Load:
             texts=dict(Counter(failure.text for failure in failures)),
         )
 
+    @asynccontextmanager
+    async def newcomers(self) -> AsyncIterator[None]:
+        """Asks on new connections too, one after the other, while the block runs: they meet workers others do not."""
+
+        async def come() -> None:
+            while True:
+                with contextlib.suppress(OSError, TimeoutError):
+                    status, pid = await ask(self.port, "/work")
+                    if status == 200:
+                        self._see(pid)
+                await asyncio.sleep(PAUSE)
+
+        task = asyncio.create_task(come())
+        try:
+            yield
+        finally:
+            task.cancel()
+
     def tally(self) -> tuple[int, int]:
         """Messages lost and doubled since the start, after `stop`."""
         lines = self.handled.read_text().splitlines() if self.handled.exists() else []
@@ -212,13 +230,12 @@ class Load:
         if status >= 500:
             raise ValueError(f"answered {status}")
         if status == 200 and self.path == "/work":
-            who = json.loads(body)
-            self._see(who["pid"], who["version"])
+            self._see(json.loads(body)["pid"])
         return headers.get("connection") != "close"
 
-    def _see(self, pid: int, version: str) -> None:
+    def _see(self, pid: int) -> None:
         now = time.monotonic()
-        self.workers.setdefault(pid, Worker(now, now, version)).last = now
+        self.workers.setdefault(pid, Worker(now, now)).last = now
 
     def _fail(self, kind: str, text: str, sent: float) -> None:
         self.failures.append(Failure(kind, text, sent, time.monotonic()))
@@ -280,7 +297,8 @@ class Load:
                 await connection.close()
             await asyncio.sleep(RETRY)
             return None
-        self.open[number] = int(greeting.split()[1])
+        pid = self.open[number] = int(greeting.split()[1])
+        self._see(pid)
         return connection
 
     async def _send(

@@ -1,5 +1,6 @@
 """PM2: cluster mode with Node, fork mode with Python."""
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -47,6 +48,14 @@ def daemon(place: Place) -> list[int]:
     return [int((place.folder / "pm2" / "pm2.pid").read_text())]
 
 
+async def managed(place: Place) -> set[int]:
+    done = await pm2(place, "jlist")
+    with contextlib.suppress(ValueError):
+        # What it says when it had to start its daemon comes before the list.
+        return {int(item["pid"]) for item in json.loads(done.output[done.output.rindex("[{") :])}
+    return set()
+
+
 def pm2_version() -> str:
     try:
         return str(json.loads((PM2 / "package.json").read_text())["version"])
@@ -81,6 +90,9 @@ class Pm2Node(Contestant):
 
     def supervisor(self) -> list[int]:
         return daemon(self.place)
+
+    async def managed(self) -> set[int]:
+        return await managed(self.place)
 
     async def reload(self) -> Done:
         return await pm2(self.place, "reload", "rig")
@@ -124,6 +136,9 @@ class Pm2Python(BehindHaproxy):
 
     def supervisor(self) -> list[int]:
         return daemon(self.place)
+
+    async def managed(self) -> set[int]:
+        return await managed(self.place)
 
     async def reload(self) -> Done:
         return await pm2(self.place, "reload", "rig")

@@ -1,14 +1,20 @@
 """supervisord and gunicorn, as their manuals have them."""
 
+import contextlib
 import importlib.util
+import re
 import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
+
+import psutil
 
 from bench.ops.contestants import MEMORY_LIMIT, BehindHaproxy
 from bench.ops.programs import Done, tool
 
 PYTHON = "Python " + ".".join(map(str, sys.version_info[:3]))
+
+MEMMON_IS_THERE = importlib.util.find_spec("superlance") is not None
 
 SUPERVISORD = """[unix_http_server]
 file={folder}/supervisor.sock
@@ -48,24 +54,21 @@ class Supervisord(BehindHaproxy):
 
     name = "supervisord"
 
-    @property
-    def how(self) -> str:  # type: ignore[override]
-        watches = "superlance's memmon each 5 s" if has_memmon() else "without superlance"
-        return (
-            "autorestart, startsecs 2, stopwaitsecs 8; reload: `supervisorctl restart` of one worker "
-            f"after the other; {watches}; HAProxy in front"
-        )
-
-    memory = "" if importlib.util.find_spec("superlance") else "superlance is not installed"
+    how = (
+        "autorestart, startsecs 2, stopwaitsecs 8; reload: `supervisorctl restart` of one worker "
+        f"after the other; {'superlance: memmon each 5 s' if MEMMON_IS_THERE else 'no superlance'}; "
+        "HAProxy in front"
+    )
+    memory = "" if MEMMON_IS_THERE else "only with superlance, which is not installed"
 
     @classmethod
     def version(cls) -> str:
-        more = f", superlance {package_version('superlance')}" if has_memmon() else ""
+        more = f", superlance {package_version('superlance')}" if MEMMON_IS_THERE else ""
         return f"supervisor {package_version('supervisor')}{more}, {PYTHON}"
 
     async def begin(self) -> None:
         self.config = self.place.folder / "supervisord.conf"
-        text = SUPERVISORD + (MEMMON if has_memmon() else "")
+        text = SUPERVISORD + (MEMMON if MEMMON_IS_THERE else "")
         self.config.write_text(
             text.format(
                 folder=self.place.folder,
@@ -87,19 +90,23 @@ class Supervisord(BehindHaproxy):
     def supervisor(self) -> list[int]:
         return [self.process.pid]
 
+    async def managed(self) -> set[int]:
+        done = await self.place.run(*self.control, "status", "rig:*")
+        return {int(pid) for pid in re.findall(r"RUNNING +pid (\d+)", done.output)}
+
+    @property
+    def control(self) -> list[str | Path]:
+        return [Path(sys.executable).parent / "supervisorctl", "-c", self.config]
+
     async def reload(self) -> Done:
-        control = Path(sys.executable).parent / "supervisorctl"
         ports = range(self.first_port, self.first_port + self.workers)
-        steps = " && ".join(f"{control} -c {self.config} restart rig:{port}" for port in ports)
+        control = " ".join(map(str, self.control))
+        steps = " && ".join(f"{control} restart rig:{port}" for port in ports)
         return await self.place.run("/bin/sh", "-c", steps)
 
     async def end(self) -> None:
         self.process.terminate()
         await self.place.run("/bin/sleep", "0.1")
-
-
-def has_memmon() -> bool:
-    return importlib.util.find_spec("superlance") is not None
 
 
 GUNICORN = """bind = "127.0.0.1:{port}"
@@ -129,6 +136,9 @@ class Gunicorn(BehindHaproxy):
         "HAProxy in front"
     )
     memory = "it has no such setting"
+    # One address for all of its workers, so there is nothing to choose, and nobody to send elsewhere what has to wait
+    # while it changes them; each client's connection has one of its own to gunicorn, so that new ones meet all.
+    backend: tuple[str, ...] = ("http-reuse never",)
 
     def __init__(self, folder: Path, workers: int) -> None:
         super().__init__(folder, workers)
@@ -159,6 +169,11 @@ class Gunicorn(BehindHaproxy):
 
     def supervisor(self) -> list[int]:
         return [self.process.pid]
+
+    async def managed(self) -> set[int]:
+        with contextlib.suppress(psutil.Error):
+            return {child.pid for child in psutil.Process(self.process.pid).children()}
+        return set()
 
     async def reload(self) -> Done:
         return await self.place.run(tool("kill"), "-HUP", str(self.process.pid))
