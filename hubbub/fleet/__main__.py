@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from hubbub.fleet import logs, verbs, web
+from hubbub.fleet import logs, metrics, verbs, web
 from hubbub.fleet.aftercare import Aftercare
 from hubbub.fleet.changes import fingerprint
 from hubbub.fleet.control import Control
@@ -24,7 +24,7 @@ from hubbub.fleet.table import Process
 
 logger = logging.getLogger("fleet")
 
-TICK = 0.5
+TICK = 0.25
 ROTATE_EVERY = 60.0
 PAGES_AGAIN = 10.0
 """Seconds until a port for /metrics that was taken is tried again."""
@@ -187,7 +187,7 @@ async def pages(supervisor: Supervisor) -> None:
         return
 
     async def page() -> tuple[int, str, str]:
-        return 200, METRICS_TYPE, ""  # metrics
+        return 200, METRICS_TYPE, await metrics.merged(supervisor)
 
     while True:
         try:

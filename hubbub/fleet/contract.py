@@ -25,6 +25,8 @@ RELEASE = "WORKER_RELEASE"
 COLOUR = "WORKER_COLOUR"
 CONTROL = "WORKER_CONTROL"
 """The supervisor's control socket, for a worker that shows the fleet to its operators."""
+METRICS_TOKEN = "METRICS_TOKEN"  # noqa: S105 - the variable's name
+"""What a worker wants as a bearer token at /metrics, where it has one; without, it trusts this machine."""
 
 DRAIN = signal.SIGUSR1
 RESUME = signal.SIGHUP

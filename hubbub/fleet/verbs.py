@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from hubbub.fleet import logs
+from hubbub.fleet import logs, metrics
 from hubbub.fleet.control import Request, Verb
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.table import Process
@@ -43,18 +43,9 @@ async def status(request: Request) -> dict[str, Any]:
         "rollout": rollouts[-1] if rollouts and not rollouts[-1]["outcome"] else None,
         "rollouts": rollouts[::-1],
         "alarms": [asdict(alarm) for alarm in table.alarms],
-        "host": host(supervisor),
+        "host": metrics.host(),
         "history": list(supervisor.health.history),
     }
-
-
-def host(supervisor: Any) -> dict[str, Any]:
-    import importlib
-
-    try:
-        return importlib.import_module("hubbub.fleet.metrics").host()
-    except ModuleNotFoundError:
-        return {}
 
 
 async def down(request: Request) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """As much HTTP/1.1 as a supervisor needs: one GET to a worker, and pages of its own. No more, to stay small."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from hubbub.fleet.errors import FleetError
@@ -11,27 +11,35 @@ LARGEST_BODY = 16 << 20
 SERVE_SECONDS = 30.0
 """How long a client of our own pages may take in all."""
 MOST_CLIENTS = 50
+NO_HEADERS: Mapping[str, str] = {}
 
 
 async def get(
-    port: int, path: str, seconds: float, host: str = "127.0.0.1", largest: int = LARGEST_BODY
+    port: int,
+    path: str,
+    seconds: float,
+    host: str = "127.0.0.1",
+    largest: int = LARGEST_BODY,
+    headers: Mapping[str, str] = NO_HEADERS,
 ) -> tuple[int, bytes]:
     """Status and body. Raises OSError (TimeoutError among them) or ValueError when there is no such answer."""
     try:
         async with asyncio.timeout(seconds):
-            return await ask(host, port, path, largest)
+            return await ask(host, port, path, largest, headers)
     except asyncio.IncompleteReadError:
         raise ConnectionResetError("it ended the connection without an answer") from None
     except asyncio.LimitOverrunError:
         raise ValueError("its answer's head is too long") from None
 
 
-async def ask(host: str, port: int, path: str, largest: int) -> tuple[int, bytes]:
+async def ask(
+    host: str, port: int, path: str, largest: int, given: Mapping[str, str]
+) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_connection(host, port, limit=LARGEST_HEAD)
     try:
-        writer.write(
-            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n".encode()
-        )
+        sent = {"Host": f"{host}:{port}", "Connection": "close", **given}
+        lines = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.split("\r\n")
         status = int(first.split(" ", 2)[1])
