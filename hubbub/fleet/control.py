@@ -105,8 +105,11 @@ class Control:
                 async with asyncio.timeout(REQUEST_SECONDS):
                     line = await reader.readline()
                 await self._answer(line, writer)
-        except (FleetError, ValueError) as error:
+        except FleetError as error:
             tell(writer, {"ok": False, "error": str(error), "exit": 1})
+        except ValueError:
+            text = f"A request is no longer than {LARGEST_REQUEST} bytes."
+            tell(writer, {"ok": False, "error": text, "exit": 1})
         finally:
             self._clients -= 1
             with suppress(OSError, TimeoutError):

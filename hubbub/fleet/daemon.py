@@ -186,6 +186,8 @@ def unit(settings: FleetSettings, python: Path, user: str) -> str:
         "# Workers outlive a supervisor that dies; the next one takes them over.",
         "KillMode=process",
         "Restart=always",
+        "# It ends with 0 when `down` was asked for, whoever asked.",
+        "RestartPreventExitStatus=0",
         "RestartSec=100ms",
         f"TimeoutStartSec={round(START_SECONDS) * 5}",
         f"TimeoutStopSec={stop_seconds}",

@@ -42,7 +42,7 @@ class Front(State):
     async def show(self) -> None:
         """Tells the proxy who serves: ready workers of table.colour and those in `in_rotation`.
 
-        Raises FleetError, and an alarm; it is tried again each second.
+        Raises FleetError, and an alarm; it is tried again at the next tick.
         """
         self._shown = False
         async with self._showing:

@@ -28,7 +28,7 @@ MOST_BEATS = 2_000
 """Read at once; the rest a moment later."""
 SUSPECT_AFTER = 2.5
 """Heartbeats: a worker that is so late gets no new clients, and gets them again with the next one."""
-DUMP_SECONDS = 0.3
+DUMP_SECONDS = 0.15
 PROBES_FAILED = 3
 ANSWER_SHOWN = 300
 """Characters of an answer that end up in a reason."""
@@ -119,7 +119,7 @@ class Health:
                 self._supervisor.show_soon()
 
     def tick(self) -> None:
-        """Looks after everybody; called about each half second."""
+        """Looks after everybody; called a few times a second."""
         now = asyncio.get_running_loop().time()
         settings = self._supervisor.settings
         if self._ticked and now - self._ticked > HEARTBEAT_SECONDS * 2:

@@ -141,7 +141,7 @@ def test_another_process_with_the_same_number_is_not_taken_for_a_worker() -> Non
 def test_a_second_supervisor_is_refused() -> None:
     with running_fleet() as fleet:
         fleet.ready()
-        with pytest.raises(FleetError, match="runs for .* already"):
+        with pytest.raises(FleetError, match=r"runs for .* already"):
             daemon.hand_over(fleet.settings)
         second = subprocess.run(
             daemon.command(fleet.settings), capture_output=True, text=True, timeout=PATIENCE
