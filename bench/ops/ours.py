@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from bench.ops.app import HANDLED
 from bench.ops.contestants import MEMORY_LIMIT, Contestant
 from bench.ops.programs import Done, ports, tool
-from hubbub.fleet.control import call, call_async
+from hubbub.fleet import daemon
+from hubbub.fleet.control import call_async
 from hubbub.fleet.errors import FleetError
 from tests.servers import ServerError, free_port
 
@@ -74,23 +76,25 @@ class Ours(Contestant):
         new.symlink_to(folder)
         new.replace(self.place.folder / "current")
 
-    async def begin(self) -> None:
+    def settings(self) -> str:
+        """hubbub.toml."""
         spares = 3 * self.workers
         first = ports(spares)
-        (self.place.folder / "hubbub.toml").write_text(
-            SETTINGS.format(
-                folder=self.place.folder,
-                workers=self.workers,
-                first=first,
-                last=first + spares - 1,
-                python=sys.executable,
-                limit=MEMORY_LIMIT,
-                metrics=free_port(),
-                handled=HANDLED,
-                port=self.port,
-                canary=self.canary,
-            )
+        return SETTINGS.format(
+            folder=self.place.folder,
+            workers=self.workers,
+            first=first,
+            last=first + spares - 1,
+            python=sys.executable,
+            limit=MEMORY_LIMIT,
+            metrics=free_port(),
+            handled=HANDLED,
+            port=self.port,
+            canary=self.canary,
         )
+
+    async def begin(self) -> None:
+        (self.place.folder / "hubbub.toml").write_text(self.settings())
         done = await self.revive()
         if done.code:
             raise ServerError(f"hubbub fleet up failed: {done.output[-2000:]}")
@@ -98,21 +102,22 @@ class Ours(Contestant):
     async def revive(self) -> Done:
         return await self.place.run(*HUBBUB, "up")
 
-    async def status(self) -> dict[str, object]:
-        """Raises FleetError."""
-        return await call_async(self.directory, "status", who="rig", seconds=2)
-
     def supervisor(self) -> list[int]:
-        return [int(call(self.directory, "status", who="rig", seconds=2)["fleet"]["pid"])]
+        return [daemon.holder(self.directory)]
 
     async def managed(self) -> set[int]:
+        return {worker["pid"] for worker in await self._workers()}
+
+    async def ready(self) -> set[int]:
+        """The workers that serve."""
+        return {worker["pid"] for worker in await self._workers() if worker["state"] == "ready"}
+
+    async def _workers(self) -> list[dict[str, Any]]:
         try:
-            status = await self.status()
+            status = await call_async(self.directory, "status", who="rig", seconds=2)
         except FleetError:
-            return set()
-        processes = status["processes"]
-        assert isinstance(processes, list)
-        return {process["pid"] for process in processes if process["kind"] == "worker"}
+            return []
+        return [process for process in status["processes"] if process["kind"] == "worker"]
 
     async def reload(self) -> Done:
         return await self.place.run(*HUBBUB, "reload", bound=120)

@@ -8,11 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from bench.ops.availability import availability
 from bench.ops.cases import CASES, Figures, run_case
 from bench.ops.contestants import Contestant
 from bench.ops.ours import Ours
 from bench.ops.peers_pm2 import Pm2Node, Pm2Python
 from bench.ops.peers_python import Gunicorn, Supervisord
+from bench.ops.product import product
 from bench.ops.report import page
 from scripts.house import ROOT
 from tests.servers import ServerError
@@ -27,6 +29,9 @@ CONTESTANTS: dict[str, type[Contestant]] = {
     "gunicorn": Gunicorn,
 }
 RELOADS = {"fleet": 20, "pm2-node": 20, "pm2-python": 20}
+OURS_ALONE = ("product", "availability")
+AVAILABLE_SECONDS = 180.0
+PRODUCT_RELOADS = 5
 FEWER = 5
 """Reloads of the others."""
 Say = Callable[[str], None]
@@ -34,7 +39,7 @@ Say = Callable[[str], None]
 
 def names() -> list[str]:
     """What `--only` takes."""
-    return [*CONTESTANTS, "reload", *CASES]
+    return [*CONTESTANTS, "reload", *CASES, *OURS_ALONE]
 
 
 def run_ops(
@@ -42,13 +47,14 @@ def run_ops(
 ) -> list[Figures]:
     """Every case for every contestant, or those named. A contestant that fails is said so, and the rest goes on."""
     contestants = [name for name in CONTESTANTS if name in only] or list(CONTESTANTS)
-    cases = [name for name in ("reload", *CASES) if name in only]
-    if not cases:
-        cases = ["reload", *CASES]
+    everything = ["reload", *CASES, *OURS_ALONE]
+    cases = [name for name in everything if name in only] or everything
     results = []
     for name in contestants:
         for case in cases:
-            for number in range(1 if case == "reload" else rounds):
+            if case in OURS_ALONE and name != "fleet":
+                continue
+            for number in range(rounds if case in CASES else 1):
                 kind = CONTESTANTS[name]
                 figures = one(kind, case, reloads or RELOADS.get(name, FEWER))
                 results.append(
@@ -61,11 +67,19 @@ def run_ops(
 def one(kind: type[Contestant], case: str, reloads: int) -> Figures:
     with ExitStack() as folders:
 
-        def start(workers: int) -> Contestant:
+        def place() -> Path:
+            # Short: there will be unix sockets in it.
             folder = tempfile.TemporaryDirectory(prefix="rig-", ignore_cleanup_errors=True)
-            return kind(Path(folders.enter_context(folder)), workers)
+            return Path(folders.enter_context(folder))
+
+        def start(workers: int) -> Contestant:
+            return kind(place(), workers)
 
         try:
+            if case == "product":
+                return asyncio.run(product(place(), PRODUCT_RELOADS))
+            if case == "availability":
+                return asyncio.run(availability(start, AVAILABLE_SECONDS, seed=1))
             return asyncio.run(run_case(case, start, reloads))
         except (ServerError, TimeoutError, OSError) as error:
             return {"error": str(error)[-1500:] or type(error).__name__}
@@ -77,7 +91,7 @@ def summary(figures: Figures) -> str:
         for name, value in figures.items()
         if name not in ("outages", "output", "reloads", "requests")
     }
-    if "reloads" in figures:
+    if isinstance(figures.get("reloads"), list):
         each = figures["reloads"]
         for name in ("hard", "stale", "moved", "dropped"):
             shown[name] = sum(reload[name] for reload in each)
