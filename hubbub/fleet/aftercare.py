@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubbub.fleet.canary import Figures, Window, failing, figures
 from hubbub.fleet.errors import FleetError
-from hubbub.fleet.rollout import BEFORE, ROLL_BACK, Rollouts, other
+from hubbub.fleet.rollout import BEFORE, ROLL_BACK, ROLLED_BACK, Rollouts, other
 from hubbub.fleet.scaling import Scaler, look_at, scale
 from hubbub.fleet.table import Rollout
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("fleet")
 
 EVERY_SECONDS = 0.5
-WINDOW_SECONDS = 10.0
+WINDOW_SECONDS = 5.0
 """Over which a new release's share of errors is looked at while the old one is warm."""
+FLIP_AGAIN_SECONDS = 30.0
+"""After the old ones did not get ready: what they all need may be away, and no release is to blame."""
 BAD_KEPT_SECONDS = 30.0
 """How long workers that were rolled back stay, for their clients to go."""
 ITSELF = "supervisor"
@@ -36,6 +38,7 @@ class Aftercare:
         self._window = Window()
         self._window_end = 0.0
         self._next_look = time.monotonic() + supervisor.settings.scale.every
+        self._flip_again = 0.0
         self._stopping: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -67,9 +70,15 @@ class Aftercare:
         if not any(worker.state == "warm" for worker in self._supervisor.workers(colour)):
             return
         if reason := self._rollouts.alarmed(last) or self._errors():
-            await self._rollouts.flip(ITSELF, reason, lambda text: logger.warning("%s", text))
+            if time.monotonic() < self._flip_again:
+                return
+            try:
+                await self._rollouts.flip(ITSELF, reason, lambda text: logger.warning("%s", text))
+            except FleetError:
+                self._flip_again = time.monotonic() + FLIP_AGAIN_SECONDS
+                raise
             self._supervisor.raise_alarm(
-                "rolled back", last.to or "release", f"It was rolled back by itself: {reason}"
+                ROLLED_BACK, last.to or "release", f"It was rolled back by itself: {reason}"
             )
 
     def _errors(self) -> str:

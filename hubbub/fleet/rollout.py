@@ -35,6 +35,8 @@ BEFORE = ("start", "smoke", "canary")
 """Steps in which the old colour serves; the later ones are `switch`, `drain` and `warm`."""
 RESTART = "restart"
 ROLL_BACK = "roll back"
+ROLLED_BACK = "rolled back"
+"""The alarm that a release was rolled back by itself; over when another one serves."""
 RESUMED_SECONDS = 5.0
 """How long a warm worker may take to say that it is ready again."""
 LOOK_SECONDS = 0.25
@@ -302,6 +304,7 @@ class Rollouts:
                 await self.flip("supervisor", reason, progress)
                 raise FleetError(f"It was rolled back: {reason}")
         self._end(rollout, "done", "")
+        self._clear()
         progress(
             f"Done. The {colour} workers stay warm for {supervisor.settings.rollout.warm_seconds:g} s: "
             "`hubbub fleet rollback` goes back to them."
@@ -361,7 +364,13 @@ class Rollouts:
                 self._end(rollout, "failed", str(error))
             raise FleetError(f"{error} The old workers were started again and serve.") from None
         self._end(rollout, "done", "")
+        self._clear()
         progress("Done.")
+
+    def _clear(self) -> None:
+        for alarm in self._supervisor.table.alarms:
+            if alarm.name == ROLLED_BACK:
+                self._supervisor.clear_alarm(alarm.name, alarm.about)
 
     async def _stop_all(self, colour: Colour) -> None:
         supervisor = self._supervisor

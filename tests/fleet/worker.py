@@ -5,8 +5,8 @@ release folder may hold a bad version): `crash-at-boot`, `never-ready`, `error` 
 `slow` (answers take half a second), `slow-boot` (a second until it listens), `mute` (no heartbeats), `stubborn`
 (ignores STOP), `crash-later` (dies a fifth of a second after its start).
 
-`GET /` and `/whoami` say who answers and with which headers it was asked; `/block`, `/eat`, `/crash`, `/unready` and
-`/hang` (the probe never answers again) do what they say. A POST is answered with the length of its body. An upgrade is
+`GET /` and `/whoami` say who answers and with which headers it was asked; `/block`, `/eat`, `/crash`, `/unready`,
+`/hang` (the probe never answers again) and `/break` (500 from now on) do what they say. A POST is answered with the length of its body. An upgrade is
 answered with 101 and then every byte comes back; those connections are what it counts as sockets.
 """
 
@@ -184,6 +184,8 @@ class Worker:
             self.ready = False
         if path == "/hang":
             self.hangs = True
+        if path == "/break":
+            self.faults.add("error")
         if "slow" in self.faults:
             await asyncio.sleep(0.5)
         if "error" in self.faults:
