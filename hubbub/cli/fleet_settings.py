@@ -33,7 +33,11 @@ def read_settings(pid: int = 0) -> FleetSettings:
             ) from None
         theirs = dict(line.split("=", 1) for line in kept.split("\0") if line.startswith(PREFIX))
         environment = theirs | environment
-    return with_defaults(load_settings(environment=environment))
+    settings = load_settings(environment=environment)
+    if settings.release:
+        # A link may lead elsewhere by the time a worker is added.
+        settings = replace(settings, release=str(Path(settings.release).resolve()))
+    return with_defaults(settings)
 
 
 def with_defaults(settings: FleetSettings) -> FleetSettings:

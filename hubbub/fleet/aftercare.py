@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hubbub.fleet.canary import Figures, Window, failing, figures
+from hubbub.fleet.colours import other
 from hubbub.fleet.errors import FleetError
-from hubbub.fleet.rollout import BEFORE, ROLL_BACK, ROLLED_BACK, Rollouts, other
+from hubbub.fleet.rollout import BEFORE, ROLL_BACK, ROLLED_BACK, Rollouts
 from hubbub.fleet.scaling import Scaler, look_at, scale
 from hubbub.fleet.table import Rollout
 

@@ -9,14 +9,15 @@ Every step is in the table before it is taken: a supervisor that was killed in t
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hubbub.fleet.canary import Window, verdict
+from hubbub.fleet.colours import check_alive, check_change, other, release_of
 from hubbub.fleet.control import Progress, Request, Verb
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.scaling import GONE_SECONDS
@@ -29,38 +30,16 @@ if TYPE_CHECKING:
     from hubbub.fleet.supervisor import Supervisor
 
 KEPT = ("warm", "draining", "starting", "ready")
-FIXED = ("directory", "log_dir", "mode", "local", "metrics", "proxy")
-"""What the supervisor, not a worker, is made of: a reload cannot change it."""
 BEFORE = ("start", "smoke", "canary")
 """Steps in which the old colour serves; the later ones are `switch`, `drain` and `warm`."""
 RESTART = "restart"
+HANDED = re.compile(r"next-\w+\.json")
 ROLL_BACK = "roll back"
 ROLLED_BACK = "rolled back"
 """The alarm that a release was rolled back by itself; over when another one serves."""
 RESUMED_SECONDS = 5.0
 """How long a warm worker may take to say that it is ready again."""
 LOOK_SECONDS = 0.25
-
-
-def other(colour: Colour) -> Colour:
-    return "green" if colour == "blue" else "blue"
-
-
-def release_of(settings: FleetSettings) -> str:
-    """The name of the release: where the link leads, now."""
-    return str(Path(settings.release).resolve()) if settings.release else ""
-
-
-def check_change(now: FleetSettings, new: FleetSettings) -> None:
-    """Raises FleetError when a reload cannot bring these settings into force."""
-    for item in fields(FleetSettings):
-        if item.name in FIXED and getattr(now, item.name) != getattr(new, item.name):
-            raise FleetError(
-                f"FLEET_{item.name.upper()} has changed, which a reload cannot bring into force: "
-                "`hubbub fleet down` and `up` do."
-            )
-    if new.release and not Path(new.release).is_dir():
-        raise FleetError(f"FLEET_RELEASE: {new.release} is not a folder.")
 
 
 class Rollouts:
@@ -83,7 +62,10 @@ class Rollouts:
     async def _reload_verb(self, request: Request) -> dict[str, Any]:
         """`settings`: name of a file in the directory with what to serve by, removed; `restart`: with a pause."""
         directory = self._supervisor.settings.directory
-        path = directory / Path(str(request.arguments.get("settings"))).name
+        name = str(request.arguments.get("settings"))
+        if not HANDED.fullmatch(name):
+            raise FleetError(f"{name!r} is no file with settings.")
+        path = directory / name
         try:
             settings = parse_settings(json.loads(path.read_text()))
         except (OSError, ValueError, SettingsError) as error:
@@ -113,6 +95,8 @@ class Rollouts:
         if self.current is not None or self._work is not None:
             raise FleetError("A reload is going on.")
         check_change(self._supervisor.settings, settings)
+        # Where a link leads now, for all workers of it, however long they live.
+        settings = replace(settings, release=release_of(settings))
         rollout = self._record(who, release_of(settings), RESTART if restart else BEFORE[0])
         work = self._restart if restart else self._replace
         self._called_off_by = ""
@@ -415,12 +399,3 @@ class Rollouts:
     def _end(self, rollout: Rollout, outcome: Any, reason: str) -> None:
         rollout.outcome, rollout.reason, rollout.ended_at = outcome, reason, time.time()
         self._supervisor.save()
-
-
-def check_alive(workers: Sequence[Process], pids: dict[str, int]) -> None:
-    """Raises FleetError when a worker that was ready is not, or is another process by now."""
-    for worker in workers:
-        if worker.state != "ready" or worker.pid != pids[worker.name]:
-            raise FleetError(
-                f"{worker.name} was ready, but did not stay so: {worker.reason or worker.state}."
-            )

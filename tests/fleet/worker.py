@@ -6,8 +6,9 @@ release folder may hold a bad version): `crash-at-boot`, `never-ready`, `error` 
 (ignores STOP), `crash-later` (dies a fifth of a second after its start).
 
 `GET /` and `/whoami` say who answers and with which headers it was asked; `/block`, `/eat`, `/crash`, `/unready`,
-`/hang` (the probe never answers again) and `/break` (500 from now on) do what they say. A POST is answered with the length of its body. An upgrade is
-answered with 101 and then every byte comes back; those connections are what it counts as sockets.
+`/hang` (the probe never answers again) and `/break` (500 from now on) do what they say. A POST is answered with the
+length of its body. An upgrade is answered with 101 and then every byte comes back; those connections are what it counts
+as sockets.
 """
 
 import asyncio
