@@ -13,7 +13,7 @@ from hubbub.fleet import logs, metrics, verbs, web
 from hubbub.fleet.aftercare import Aftercare
 from hubbub.fleet.changes import fingerprint
 from hubbub.fleet.control import Control
-from hubbub.fleet.daemon import notify, settings_of, take_lock
+from hubbub.fleet.daemon import REFUSED, notify, settings_of, take_lock
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.front import PROXY
 from hubbub.fleet.proxy import Proxy, ProxyError
@@ -26,8 +26,9 @@ logger = logging.getLogger("fleet")
 
 TICK = 0.25
 ROTATE_EVERY = 60.0
-PAGES_AGAIN = 10.0
-"""Seconds until a port for /metrics that was taken is tried again."""
+RENEW_EVERY = 10.0
+AGAIN = 10.0
+"""Seconds until what could not be started, or a port for /metrics that was taken, is tried again."""
 SERVICE_SECONDS = 60.0
 """A database that was killed may have much to read again before it serves."""
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -48,7 +49,8 @@ def main() -> None:
         take_lock(directory)
         asyncio.run(run(settings))
     except FleetError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(REFUSED)
 
 
 async def run(settings: FleetSettings) -> None:
@@ -64,18 +66,11 @@ async def run(settings: FleetSettings) -> None:
     await control.open()
     logger.info("supervising %s", settings.directory)
     notify("READY=1\nSTATUS=Supervising.")
-    beside: list[asyncio.Task[None]] = []
+    beside = [
+        asyncio.ensure_future(work)
+        for work in (get_going(supervisor, aftercare, fresh), pages(supervisor))
+    ]
     try:
-        try:
-            await prepare(supervisor)
-        except FleetError as error:
-            if fresh:
-                await supervisor.down()
-                raise
-            supervisor.raise_alarm("start", "fleet", str(error))
-        else:
-            supervisor.clear_alarm("start", "fleet")
-        beside = [asyncio.ensure_future(aftercare.run()), asyncio.ensure_future(pages(supervisor))]
         await attend(supervisor)
     finally:
         notify("STOPPING=1")
@@ -83,6 +78,26 @@ async def run(settings: FleetSettings) -> None:
             task.cancel()
         await control.close()
         supervisor.health.close()
+    if supervisor.failure:
+        raise FleetError(supervisor.failure)
+
+
+async def get_going(supervisor: Supervisor, aftercare: Aftercare, fresh: bool) -> None:
+    """Starts what is needed, or says why not: a fresh fleet then ends, one that runs already tries again."""
+    while not supervisor.prepared:
+        try:
+            await prepare(supervisor)
+        except FleetError as error:
+            if supervisor.ending.is_set():
+                return
+            if fresh:
+                supervisor.failure = str(error)
+                await supervisor.down()
+                return
+            supervisor.raise_alarm("start", "fleet", str(error))
+            await asyncio.sleep(AGAIN)
+    supervisor.clear_alarm("start", "fleet")
+    await aftercare.run()
 
 
 def catch_signals(supervisor: Supervisor) -> None:
@@ -137,6 +152,7 @@ async def attend(supervisor: Supervisor) -> None:
     development = settings.mode == "development"
     seen = fingerprint(settings.watch) if development else 0
     rotate_at = time.monotonic() + ROTATE_EVERY
+    renew_at = time.monotonic()
     while not supervisor.ended.is_set():
         notify("WATCHDOG=1")
         try:
@@ -146,6 +162,9 @@ async def attend(supervisor: Supervisor) -> None:
             if development and (now := fingerprint(supervisor.settings.watch)) != seen:
                 seen = now
                 supervisor.spawn(restart_for_change(supervisor))
+            if time.monotonic() >= renew_at:
+                renew_at = time.monotonic() + RENEW_EVERY
+                supervisor.spawn(supervisor.renew_certificate())
             if time.monotonic() >= rotate_at:
                 rotate_at = time.monotonic() + ROTATE_EVERY
                 await rotate(supervisor)
@@ -194,7 +213,7 @@ async def pages(supervisor: Supervisor) -> None:
             server = await web.serve(address, {"/metrics": page})
         except FleetError as error:
             supervisor.raise_alarm("metrics", "fleet", str(error))
-            await asyncio.sleep(PAGES_AGAIN)
+            await asyncio.sleep(AGAIN)
             continue
         supervisor.clear_alarm("metrics", "fleet")
         async with server:

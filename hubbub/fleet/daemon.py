@@ -31,7 +31,7 @@ def start(settings: FleetSettings, seconds: float = START_SECONDS) -> int:
     hand_over(settings)
     output = settings.log_dir / OUTPUT
     before = output.stat().st_size if output.exists() else 0
-    detach(command(settings), output)
+    detach(guarded(command(settings)), output)
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(0.05)
@@ -54,6 +54,17 @@ def become(settings: FleetSettings) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(words[0], words)  # noqa: S606 - no shell is meant
+
+
+GUARD = """while :; do "$@"; code=$?
+case $code in 0|78|126|127) exit $code;; 1?[0-9]) sleep 0.2;; *) sleep 5;; esac; done"""
+"""Without systemd, a shell of one megabyte starts a supervisor again that was killed (128 and more), or failed."""
+REFUSED = 78
+"""Its exit code when it cannot run at all (EX_CONFIG of sysexits.h): another try would end the same."""
+
+
+def guarded(words: list[str]) -> list[str]:
+    return ["/bin/sh", "-c", GUARD, "fleet", *words]
 
 
 def command(settings: FleetSettings) -> list[str]:
@@ -186,8 +197,8 @@ def unit(settings: FleetSettings, python: Path, user: str) -> str:
         "# Workers outlive a supervisor that dies; the next one takes them over.",
         "KillMode=process",
         "Restart=always",
-        "# It ends with 0 when `down` was asked for, whoever asked.",
-        "RestartPreventExitStatus=0",
+        "# 0: `down` was asked for, whoever asked; the other: it cannot run at all.",
+        f"RestartPreventExitStatus=0 {REFUSED}",
         "RestartSec=100ms",
         f"TimeoutStartSec={round(START_SECONDS) * 5}",
         f"TimeoutStopSec={stop_seconds}",

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.proxy import Backend, Proxy, ProxyError
 from hubbub.fleet.settings import FleetSettings
 from hubbub.fleet.state import State
+
+logger = logging.getLogger("fleet")
 
 PROXY = "proxy"
 SHOW_SECONDS = 5.0
@@ -39,6 +42,10 @@ class Front(State):
         # All of them late at once is the machine's fault, and no reason to serve nobody.
         return [Backend(process.name, process.port) for process in well or serving]
 
+    @property
+    def is_proxy_ready(self) -> bool:
+        return any(one.kind == "proxy" and one.state == "ready" for one in self.table.processes)
+
     async def show(self) -> None:
         """Tells the proxy who serves: ready workers of table.colour and those in `in_rotation`.
 
@@ -49,9 +56,7 @@ class Front(State):
             # Whoever waited here may find that another has told all there is to tell.
             if self.proxy is None or self._shown:
                 return
-            if not any(
-                one.kind == "proxy" and one.state == "ready" for one in self.table.processes
-            ):
+            if not self.is_proxy_ready:
                 return
             self._shown = True
             try:
@@ -63,6 +68,31 @@ class Front(State):
                 self.raise_alarm("proxy", PROXY, text)
                 raise FleetError(text) from None
             self.clear_alarm("proxy", PROXY)
+
+    async def reload_proxy(self) -> None:
+        """Writes its configuration anew and has it taken over, without ending a socket. Raises FleetError."""
+        if self.proxy is None:
+            raise FleetError("There is no proxy (FLEET_PROXY_DRIVER).")
+        async with self._showing:
+            try:
+                self.proxy.prepare(self.backends())
+                await self.proxy.reload()
+            except (ProxyError, OSError) as error:
+                raise FleetError(f"The proxy goes on as it was: {error}") from None
+        await self.show()
+
+    async def renew_certificate(self) -> None:
+        """Takes over a certificate whose file has changed; an alarm where that fails."""
+        if self.proxy is None or not self.is_proxy_ready:
+            return
+        try:
+            async with asyncio.timeout(SHOW_SECONDS):
+                if await self.proxy.renew():
+                    logger.info("the proxy has a new certificate")
+        except (ProxyError, OSError) as error:
+            self.raise_alarm("certificate", PROXY, f"The new certificate is not in use: {error}")
+        else:
+            self.clear_alarm("certificate", PROXY)
 
     def show_soon(self) -> None:
         """`show`, without waiting for it."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from hubbub.fleet import web
 from hubbub.fleet.contract import DUMP, HEARTBEAT_SECONDS, Heartbeat
-from hubbub.fleet.errors import FleetError
+from hubbub.fleet.errors import BusyError, FleetError
 from hubbub.fleet.processes import usage
 from hubbub.fleet.settings import size
 from hubbub.fleet.table import Process
@@ -251,6 +251,8 @@ class Health:
                 new = await self._supervisor.replace(process, text)
                 self._supervisor.clear_alarm("memory", process.name)
                 logger.info("%s took the place of %s", new.name, process.name)
+        except BusyError:
+            return
         except FleetError as error:
             self._replace_at = asyncio.get_running_loop().time() + REPLACE_AGAIN
             self._supervisor.raise_alarm("memory", process.name, f"{text}, and: {error}")

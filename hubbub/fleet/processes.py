@@ -132,13 +132,14 @@ def spawn(
 
     `started` gets pid and start ticks and writes them down; only then is the program run, so that there never is one
     that no table knows. Where this process dies in between, the child ends. Raises FleetError when there is no such
-    program or folder; what else goes wrong the child says in its output, and exits with 127.
+    program or folder; what else goes wrong the child says in its output, and exits with 127. Where the output cannot
+    be written it goes nowhere: a full disk is no reason not to serve.
     """
     program = find_program(command[0], environment.get("PATH", os.defpath), folder)
     try:
         log = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-    except OSError as error:
-        raise FleetError(f"{output} cannot be written: {error.strerror}.") from None
+    except OSError:
+        log = os.open(os.devnull, os.O_WRONLY)
     go, signalled = os.pipe()
     try:
         pid = os.fork()

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-from hubbub.fleet.errors import FleetError
+from hubbub.fleet.errors import BusyError, FleetError
 from hubbub.fleet.settings import FleetSettings, SettingsError, dump_settings, parse_settings
 from hubbub.fleet.table import Alarm, Colour, Process, Table
 
@@ -70,9 +70,9 @@ class State:
 
     @contextlib.asynccontextmanager
     async def changing(self, what: str, *, operator: bool = True) -> AsyncIterator[None]:
-        """One change at a time. Raises FleetError when an operator's goes on; waits for one of our own to end."""
+        """One change at a time. Raises BusyError when an operator's goes on; waits for one of our own to end."""
         if self._changing.locked() and (self._operator or not operator):
-            raise FleetError(f"Not now: {self._operation} is going on.")
+            raise BusyError(f"Not now: {self._operation} is going on.")
         async with self._changing:
             self._operation, self._operator = what, operator
             try:

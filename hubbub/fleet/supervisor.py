@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from hubbub.fleet import contract, processes, restarts, web
 from hubbub.fleet.control import SOCKET
-from hubbub.fleet.errors import FleetError
+from hubbub.fleet.errors import BusyError, FleetError
 from hubbub.fleet.front import Front
 from hubbub.fleet.health import ANSWER_SHOWN, HEARTBEAT_SOCKET, Health
 from hubbub.fleet.processes import Child
@@ -46,6 +46,8 @@ class Supervisor(Front):
         self.health = Health(self)
         self.prepared = False
         """Whether what does not run may be started: not before what the workers need."""
+        self.failure = ""
+        """Why a fleet of which nothing ran could not be started."""
         self.ending = asyncio.Event()
         self.ended = asyncio.Event()
         self._waiting: dict[str, asyncio.TimerHandle] = {}
@@ -97,6 +99,8 @@ class Supervisor(Front):
     def launch(self, process: Process) -> None:
         """Runs a process of the table. Raises FleetError."""
         name = process.name
+        if self.ending.is_set():
+            raise FleetError("The fleet is going down.")
         self._cancel_restart(name)
         self.health.forget(name)
         if process.kind == "worker" and not processes.port_is_free(process.port):
@@ -263,11 +267,10 @@ class Supervisor(Front):
         for name in list(self._waiting):
             self._cancel_restart(name)
         for kind in ("worker", "proxy", "service"):
-            found = [one for one in reversed(self.table.processes) if one.kind == kind]
-            if kind == "worker":
-                await asyncio.gather(*(self.stop_process(process) for process in found))
-            for process in found if kind != "worker" else ():
-                await self.stop_process(process)
+            # Side by side, but services one after the other, in the order opposite to their start.
+            while found := [one for one in reversed(self.table.processes) if one.kind == kind]:
+                at_once = found if kind == "worker" else found[:1]
+                await asyncio.gather(*map(self.stop_process, at_once))
         self.table.wanted, self.table.alarms = 0, [one for one in self.table.alarms if one.until]
         self.save()
         self.ended.set()
@@ -480,6 +483,8 @@ class Supervisor(Front):
                 for process in surplus[: max(0, len(workers) - self.table.wanted)]:
                     await self.retire(process)
                 self.clear_alarm("workers", "fleet")
+        except BusyError:
+            # Whoever is at it changes their number; the next look sees what came of it.
+            return
         except FleetError as error:
-            if not self._operator:
-                self.raise_alarm("workers", "fleet", str(error))
+            self.raise_alarm("workers", "fleet", str(error))

@@ -10,6 +10,7 @@ from typing import Any
 from hubbub.fleet import logs, metrics
 from hubbub.fleet.control import Request, Verb
 from hubbub.fleet.errors import FleetError
+from hubbub.fleet.front import PROXY
 from hubbub.fleet.table import Process
 
 SHOWN_ROLLOUTS = 20
@@ -81,7 +82,9 @@ async def resume(request: Request) -> dict[str, Any]:
 
 
 async def restart(request: Request) -> dict[str, Any]:
-    """`what`: a worker's name, `worker` for all of them one by one, `proxy`, a service's name, or `supervisor`."""
+    """`what`: a worker's name, `worker` for all of them one by one, a service's name, `supervisor`,
+    or `proxy`: which reads its configuration and certificate again, and ends nobody's connection.
+    """
     supervisor = request.supervisor
     what = str(request.arguments.get("what", ""))
     if what == "supervisor":
@@ -89,6 +92,9 @@ async def restart(request: Request) -> dict[str, Any]:
         # After the answer has gone out; the lock, the sockets and the pidfds close by themselves.
         asyncio.get_running_loop().call_later(0.2, os.execv, sys.executable, sys.orig_argv)
         return {"restarted": ["supervisor"]}
+    if what == PROXY and supervisor.is_proxy_ready:
+        await supervisor.reload_proxy()
+        return {"restarted": [PROXY]}
     found = list(supervisor.workers()) if what == "worker" else [supervisor.find(what)]
     restarted = []
     for process in found:

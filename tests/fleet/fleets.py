@@ -59,7 +59,7 @@ class Fleet:
                 stderr=output,
                 cwd=self.folder,
             )
-        self.until(lambda: self.answers() or self.supervisor_ended())
+        self.until(lambda: bool(self.answers() or self.supervisor_ended()))
 
     def answers(self) -> bool:
         with contextlib.suppress(FleetError):
@@ -74,7 +74,7 @@ class Fleet:
         """The workers, when so many are ready."""
 
         def enough() -> bool:
-            return sum(worker["state"] == "ready" for worker in self.workers()) >= count
+            return len([one for one in self.workers() if one["state"] == "ready"]) >= count
 
         self.until(enough)
         return self.workers()
