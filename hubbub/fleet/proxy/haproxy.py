@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -28,7 +29,6 @@ NO_STATE = "1\n"
 """A state file of the known version that says nothing."""
 MAINTENANCE, DRAINED = 0x01, 0x08
 """Bits of srv_admin_state (management.txt, "show servers state")."""
-RUNNING = "2"
 
 Shown = Literal["ready", "drain", "maint"]
 
@@ -43,6 +43,7 @@ class HAProxy:
         self._stats = self._folder / "stats.sock"
         self._master = self._folder / "master.sock"
         self._state = self._folder / "servers.state"
+        self._wanted = self._folder / "shown.json"
         proxy = settings.proxy
         self._certificate = Certificate(proxy.certificate, self._folder) if proxy.https else None
 
@@ -62,6 +63,7 @@ class HAProxy:
         replace(candidate, text)
         run(["haproxy", "-c", "-q", "-f", str(candidate)])
         candidate.replace(self._configuration)
+        self._keep(backends)
 
     async def ready(self) -> bool:
         try:
@@ -73,17 +75,18 @@ class HAProxy:
 
     async def show(self, backends: Sequence[Backend]) -> None:
         text = self._text(backends)
-        wanted: dict[str, Shown] = {server_name(item.port): item.state for item in backends}
-        await self._apply(wanted)
-        # Started again after a crash, HAProxy shows the same workers at once.
-        if self._configuration.exists() and self._configuration.read_text() != text:
+        # First: started again after a crash in between, HAProxy shows these at once.
+        if self._configuration.read_text() != text:
             replace(self._configuration, text)
+        self._keep(backends)
+        await self._apply(self._shown())
 
     async def reload(self) -> None:
+        wanted = self._shown()
         live = await self._ask("show servers state workers")
         before = await self._worker()
-        # HAProxy forgets what was changed at run time, unless it finds it here.
-        replace(self._state, live)
+        # HAProxy forgets who is drained, unless it finds it here. All else is in the configuration.
+        replace(self._state, only_drained(live))
         try:
             await ask(self._master, "reload\n", half_close=True)
             async with asyncio.timeout(RELOAD_SECONDS):
@@ -97,9 +100,9 @@ class HAProxy:
                 "HAProxy did not take over its new configuration; the old one goes on."
             ) from None
         finally:
-            # At another start it would bring back workers that are long gone.
+            # At another start it would be wrong.
             replace(self._state, NO_STATE)
-        await self._apply(states(live))
+        await self._apply(wanted)
 
     async def renew(self) -> bool:
         if self._certificate is None:
@@ -134,6 +137,18 @@ class HAProxy:
                 )
         return configuration(self._settings, self._folder, backends)
 
+    def _keep(self, backends: Sequence[Backend]) -> None:
+        shown = {server_name(backend.port): backend.state for backend in backends}
+        replace(self._wanted, json.dumps(shown))
+
+    def _shown(self) -> dict[str, Shown]:
+        """Who was shown last, by whichever instance of this driver."""
+        try:
+            shown: dict[str, Shown] = json.loads(self._wanted.read_text())
+        except (OSError, ValueError) as error:
+            raise ProxyError(f"{self._wanted}: {error}; prepare the proxy first.") from None
+        return shown
+
     async def _ask(self, command: str) -> str:
         return await ask(self._stats, command + "\n")
 
@@ -167,6 +182,14 @@ def states(live: str) -> dict[str, Shown]:
             "maint" if admin & MAINTENANCE else "drain" if admin & DRAINED else "ready"
         )
     return found
+
+
+def only_drained(live: str) -> str:
+    """The answer of `show servers state` without servers that are not being drained."""
+    names = {name for name, state in states(live).items() if state == "drain"}
+    lines = live.splitlines()
+    kept = [line for line in lines[2:] if line and line.split()[3] in names]
+    return "\n".join(lines[:2] + kept) + "\n"
 
 
 def change(server: str, now: Shown, wanted: Shown) -> list[str]:

@@ -168,7 +168,6 @@ def frontend(
         "acl session url_param(sid) -m found",
         "acl page req.hdr(accept) -m sub text/html",
         *limits(settings, trusted),
-        "use_backend acme if { path_beg /.well-known/acme-challenge/ }",
     ]
     if http and https:
         port = "" if https.port == 443 else f":{https.port}"
@@ -188,15 +187,18 @@ def frontend(
         f"http-request set-var(txn.worker) req.cook({COOKIE}) if socket",
         "http-request set-var(txn.secure) str('; Secure') if secure",
         # A worker that is being drained serves who belongs to it even when no other one is there.
+        # An old process counts none while it ends what it has; then the workers are there all the same.
         "acl nobody nbsrv(workers) eq 0",
+        "acl leaving stopping",
         "acl belongs var(txn.worker) -m found",
         "http-request return status 503 content-type text/html"
         f" string {quoted(PAGE)} hdr Retry-After {RETRY_AFTER[503]} hdr Cache-Control no-store"
-        " if nobody page",
-        *refuse(503, "if nobody !belongs"),
+        " if nobody !leaving page !belongs",
+        *refuse(503, "if nobody !leaving !belongs"),
         "compression algo gzip",
         f"compression type {' '.join(COMPRESSED_TYPES)}",
         *answers(),
+        "use_backend acme if { path_beg /.well-known/acme-challenge/ }",
         "default_backend workers",
     ]
     return ["frontend edge", *(f"    {line}" for line in lines)]

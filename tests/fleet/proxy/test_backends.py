@@ -65,10 +65,12 @@ async def test_shows_adds_and_removes_without_ending_a_socket(site: Site) -> Non
         assert await names(site) == {"blue-3"}
         assert await alive(sockets) == 10
         await site.proxy.show(site.shown("blue-1", "blue-2", "blue-3"))
-        assert await names(site) == {"blue-1", "blue-2", "blue-3"}
+        # The new one has fewer: it is first in turn.
+        sockets += await open_sockets(site, 14)
+        assert len({socket.worker for socket in sockets[10:]}) == 3
         await site.proxy.show(site.shown("blue-1", drained=["blue-2"]))
         assert await names(site) == {"blue-1"}
-        assert await alive(sockets) == 10
+        assert await alive(sockets) == 24
 
 
 async def test_a_reload_keeps_sockets_and_who_is_drained(site: Site) -> None:
@@ -170,6 +172,8 @@ async def test_polling_reaches_a_drained_worker(site: Site) -> None:
         for _ in range(3):
             # Longer than two checks take to notice that it is not ready.
             await asyncio.sleep(0.4)
+            assert (await client.get(f"{POLL}&sid=a")).json()["name"] == name
+            await site.proxy.reload()
             assert (await client.get(f"{POLL}&sid=a")).json()["name"] == name
     assert await names(site) == {other}
 
