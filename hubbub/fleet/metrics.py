@@ -26,6 +26,7 @@ WORKER_SECONDS = 3.0
 LARGEST_WORKER = 4 << 20
 PROXY_SECONDS = 3.0
 LARGEST_PROXY = 4 << 20
+ALARM_TEXT = "1 for each alarm that is open"
 ADDED = ("worker", "colour", "release")
 # name{labels} value [timestamp]; a label's value may hold any escaped character.
 SAMPLE = re.compile(
@@ -68,11 +69,15 @@ class Page:
     def __init__(self) -> None:
         self._families: dict[str, Family] = {}
 
+    def declare(self, name: str, kind: str, text: str) -> Family:
+        """The family of that name, which may stay without samples."""
+        return self._families.setdefault(name, Family(text, kind))
+
     def add(
         self, name: str, kind: str, text: str, labels: Mapping[str, object], value: float
     ) -> None:
-        family = self._families.setdefault(name, Family(text, kind))
-        family.lines.append(f"{name}{braces(labels)} {number(value)}")
+        line = f"{name}{braces(labels)} {number(value)}"
+        self.declare(name, kind, text).lines.append(line)
 
     def take(self, text: str, labels: Mapping[str, object]) -> None:
         """Adds what a worker said, with those labels. What is no sample, or contradicts another, is left out."""
@@ -88,6 +93,7 @@ class Page:
                         about = words[3] if len(words) > 3 else ""
                     elif len(words) > 3:
                         kind = words[3].strip()
+                        self.declare(name, kind, about)
                 continue
             found = SAMPLE.fullmatch(line.strip())
             if found is None:
@@ -95,7 +101,7 @@ class Page:
             sample, own, value = found.groups()
             if sample != name and sample not in (name + end for end in SUFFIXES.get(kind, ())):
                 name, kind, about = sample, "untyped", ""
-            family = self._families.setdefault(name, Family(about, kind))
+            family = self.declare(name, kind, about)
             if family.kind == kind:
                 parts = [added, rename(own or "", labels).strip(", ")]
                 inside = ",".join(part for part in parts if part)
@@ -142,6 +148,7 @@ async def merged(supervisor: "Front") -> str:
     workers = [one for one in supervisor.table.processes if one.kind == "worker" and one.pid]
     # Each by itself in time, and all at once.
     answers = await asyncio.gather(*(ask(supervisor, worker) for worker in workers))
+    page.declare("fleet_alarm", "gauge", ALARM_TEXT)
     for name, kind, text, labels, value in (
         *fleet_metrics(supervisor),
         *metrics_of(machine(supervisor.settings.directory)),
@@ -220,9 +227,8 @@ def fleet_metrics(supervisor: "Front") -> Iterator[Sample]:
     yield "fleet_workers_wanted", "gauge", "Workers there shall be in rotation", {}, wanted
     yield "fleet_workers_ready", "gauge", "Workers in rotation that are ready", {}, ready
     yield from process_metrics(table.processes, now)
-    text = "1 for each alarm that is open"
     for name, about in sorted({(one.name, one.about) for one in table.alarms if not one.until}):
-        yield "fleet_alarm", "gauge", text, {"name": name, "about": about}, 1
+        yield "fleet_alarm", "gauge", ALARM_TEXT, {"name": name, "about": about}, 1
     yield from rollout_metrics(table.rollouts)
 
 
@@ -269,17 +275,14 @@ def process_metrics(processes: Iterable[Process], now: float) -> Iterator[Sample
 
 
 def rollout_metrics(rollouts: list[Rollout]) -> Iterator[Sample]:
-    last = rollouts[-1] if rollouts else None
-    running = last is not None and not last.outcome
-    yield "fleet_rollout_running", "gauge", "1 while a rollout goes on", {}, running
+    running = bool(rollouts) and not rollouts[-1].outcome
     ended = [one for one in rollouts if one.outcome]
-    if ended:
-        text = "When the last rollout ended"
-        yield "fleet_rollout_ended_seconds", "gauge", text, {}, ended[-1].ended_at
-        for outcome in ("done", "failed", "rolled back"):
-            text = "1 for how the last rollout ended"
-            is_it = ended[-1].outcome == outcome
-            yield "fleet_rollout_outcome", "gauge", text, {"outcome": outcome}, is_it
+    at, how = (ended[-1].ended_at, ended[-1].outcome) if ended else (0.0, "")
+    yield "fleet_rollout_running", "gauge", "1 while a rollout goes on", {}, running
+    yield "fleet_rollout_ended_seconds", "gauge", "When the last rollout ended", {}, at
+    for outcome in ("done", "failed", "rolled back"):
+        text = "1 for how the last rollout ended"
+        yield "fleet_rollout_outcome", "gauge", text, {"outcome": outcome}, outcome == how
 
 
 def resident() -> int:
