@@ -50,7 +50,6 @@ def page() -> Iterator[str]:
             "METRICS_TOKEN": TOKEN,
         },
         proxy=ProxySettings(http=http, https=https, certificate="self-signed"),
-        rollout=RolloutSettings(ready_seconds=30.0, drain_seconds=0.2, canary_seconds=0.0),
     )
     try:
         fleet.start()
