@@ -220,7 +220,9 @@ async def ask(path: Path, request: str, *, half_close: bool = False) -> str:
                 with contextlib.suppress(OSError):
                     await writer.wait_closed()
     except (OSError, TimeoutError) as error:
-        raise ProxyError(f"The proxy does not answer at {path}: {error or 'it took too long'}.") from None
+        raise ProxyError(
+            f"The proxy does not answer at {path}: {error or 'it took too long'}."
+        ) from None
     return answer.decode(errors="replace")
 
 

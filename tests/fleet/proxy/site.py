@@ -21,11 +21,12 @@ import httpx2
 
 from hubbub.fleet.proxy import Backend, Proxy
 from hubbub.fleet.proxy.haproxy import HAProxy
+from hubbub.fleet.proxy.nginx import Nginx
 from hubbub.fleet.settings import FleetSettings, ProxySettings
 from tests.servers import PORTS, ServerError, end, free_port, private_folder, reserve
 
 SECONDS = 30.0
-DRIVERS: Mapping[str, Callable[[FleetSettings], Proxy]] = {"haproxy": HAProxy}
+DRIVERS: Mapping[str, Callable[[FleetSettings], Proxy]] = {"haproxy": HAProxy, "nginx": Nginx}
 
 
 def free_ports(count: int) -> int:

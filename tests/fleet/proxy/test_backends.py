@@ -118,9 +118,11 @@ async def test_requests_go_on_during_reloads(site: Site) -> None:
 
 
 async def test_spreads_sockets_evenly(driver: str) -> None:
-    async with running_site(driver, 4, tls=False) as site:
-        async with closing(await open_sockets(site, 400)) as sockets:
-            counts = Counter(socket.worker for socket in sockets)
+    async with (
+        running_site(driver, 4, tls=False) as site,
+        closing(await open_sockets(site, 400)) as sockets,
+    ):
+        counts = Counter(socket.worker for socket in sockets)
     assert len(counts) == 4
     assert max(counts.values()) / min(counts.values()) <= 1.05
 

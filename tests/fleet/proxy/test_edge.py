@@ -167,10 +167,15 @@ async def test_passes_a_body_of_unknown_length(site: Site) -> None:
 @pytest.mark.parametrize("length", [13_000, 40_000])
 async def test_refuses_large_headers(site: Site, length: int) -> None:
     async with site.client() as client:
-        answer = await client.get("/", headers={f"X-{n}": "y" * 1000 for n in range(length // 1000)})
-    # What does not even fit HAProxy's buffer gets its plain 400.
-    assert answer.status_code == 431 or (length > 15_000 and answer.status_code == 400)
-    if answer.status_code == 431:
+        answer = await client.get(
+            "/", headers={f"X-{n}": "y" * 1000 for n in range(length // 1000)}
+        )
+    # The drivers' buffers differ: what does not even fit HAProxy's gets its plain 400.
+    if site.settings.proxy.driver == "haproxy":
+        assert answer.status_code == (431 if length < 15_000 else 400)
+    else:
+        assert answer.status_code == (200 if length < 15_000 else 431)
+    if answer.status_code != 400:
         assert answer.headers["x-frame-options"] == "DENY"
 
 
@@ -216,7 +221,7 @@ def frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
 async def test_refuses_old_tls(site: Site) -> None:
     context = site.tls
     context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="deprecated"):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
     host, _, port = site.settings.proxy.https.rpartition(":")
