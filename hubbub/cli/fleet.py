@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import click
 
-from hubbub.cli.fleet_settings import one_process_only, read_settings
+from hubbub.cli.fleet_settings import current_settings, one_process_only, read_settings
 from hubbub.fleet import daemon
 from hubbub.fleet.control import audit as write_audit
 from hubbub.fleet.control import call
@@ -24,7 +24,6 @@ from hubbub.fleet.settings import (
     FleetSettings,
     SettingsError,
     dump_settings,
-    load_settings,
 )
 from hubbub.fleet.table import Table
 from hubbub.settings import SettingsError as ProductSettingsError
@@ -78,7 +77,7 @@ def audit(settings: FleetSettings, verb: str, arguments: Mapping[str, Any], outc
 
 def ask(verb: str, **arguments: Any) -> dict[str, Any]:
     """The supervisor's answer, its progress printed. Raises NotUpError or FleetError."""
-    settings = load_settings()
+    settings = current_settings()
     if not daemon.holder(settings.directory):
         audit(settings, verb, arguments, "The fleet is not up.")
         raise NotUpError
@@ -165,6 +164,7 @@ def wait_until_up(settings: FleetSettings, *, fresh: bool) -> None:
     except FleetError as error:
         if fresh and not any(name.startswith(("blue-", "green-")) for name in told):
             call(settings.directory, "down", who=me())
+            wait_until_down(settings)
             raise FleetError(f"{error}\nNothing is left running.") from None
         raise FleetError(
             f"{error}\nWhat does run serves; `hubbub fleet status` shows it."
@@ -221,21 +221,35 @@ def survivors(settings: FleetSettings) -> list[int]:
 @fleet.command()
 def down() -> None:
     """Stop everything, gracefully. What is down already is so, too."""
-    settings = load_settings()
-    if not daemon.holder(settings.directory):
-        if not survivors(settings):
-            audit(settings, "down", {}, "It was down already.")
-            say("The fleet is down already.")
-            return
-        # Its supervisor was killed: only one of its kind knows how to end each of them.
-        daemon.start(settings)
-    ask("down")
+    settings = current_settings()
+    if not daemon.holder(settings.directory) and not survivors(settings):
+        audit(settings, "down", {}, "It was down already.")
+        say("The fleet is down already.")
+        return
+    end = time.monotonic() + STATUS_SECONDS
+    while True:
+        try:
+            if not daemon.holder(settings.directory):
+                # Its supervisor was killed: only one of its kind knows how to end each of them.
+                daemon.start(settings)
+            ask("down")
+            break
+        except (FleetError, NotUpError):
+            # It may have been killed just now, and be about to come back.
+            if time.monotonic() > end:
+                raise
+            time.sleep(LOOK_SECONDS)
+    wait_until_down(settings)
+    say("The fleet is down.")
+
+
+def wait_until_down(settings: FleetSettings) -> None:
+    """Returns when the supervisor has ended, too. Raises FleetError when anything is left."""
     end = time.monotonic() + STATUS_SECONDS
     while daemon.holder(settings.directory) and time.monotonic() < end:
         time.sleep(LOOK_SECONDS / 4)
     if daemon.holder(settings.directory) or survivors(settings):
         raise FleetError("Not everything has ended: `hubbub fleet status` shows what runs.")
-    say("The fleet is down.")
 
 
 @fleet.command()
@@ -244,7 +258,7 @@ def status(as_json: bool) -> None:
     """Show what runs. Exit code 0: all of it is ready; 1: something is not; 3: the fleet is not up."""
     from hubbub.cli.monit import show_status
 
-    found = status_of(load_settings())
+    found = status_of(current_settings())
     problems = lacking(found)
     if as_json:
         click.echo(json.dumps(found, indent=2))
@@ -260,7 +274,7 @@ def status(as_json: bool) -> None:
 )
 def reload(restart: bool) -> None:
     """Serve by the release and the settings of now: new workers, tried, then in place of the old ones."""
-    current = load_settings()
+    current = current_settings()
     directory = current.directory
     arguments = {"restart": restart}
     pid = daemon.holder(directory)
@@ -344,7 +358,7 @@ def logs(follow: bool, worker: str | None, errors: bool, lines: int) -> None:
     from hubbub.fleet.logs import follow as read_logs
 
     try:
-        for line in read_logs(load_settings(), worker, errors, follow, lines):
+        for line in read_logs(current_settings(), worker, errors, follow, lines):
             say(line)
     except KeyboardInterrupt:
         return
@@ -361,7 +375,7 @@ def monit() -> None:
     """Watch the fleet live. Ctrl+C ends it."""
     from hubbub.cli.monit import watch
 
-    settings = load_settings()
+    settings = current_settings()
     status_of(settings)
     watch(lambda: status_of(settings))
 
@@ -369,7 +383,7 @@ def monit() -> None:
 @fleet.command()
 def save() -> None:
     """Say where the state is. There is nothing to do: every change is on disk before it is made."""
-    path = load_settings().directory / "table.json"
+    path = current_settings().directory / "table.json"
     table = Table.load(path) if path.exists() else Table()
     if not table.wanted:
         raise FleetError(f"There is no state: no fleet was started in {path.parent}.")

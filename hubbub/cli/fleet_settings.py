@@ -2,16 +2,20 @@
 
 import os
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
 import hubbub.settings as hubbub_settings
+from hubbub.fleet.daemon import SETTINGS, settings_of
 from hubbub.fleet.errors import FleetError
-from hubbub.fleet.settings import FleetSettings, load_settings
+from hubbub.fleet.settings import FleetSettings, SettingsError, load_settings
 from hubbub.settings import Settings
 
 PREFIX = "FLEET_"
 LOOPBACK = "127.0.0.1"
+FILE = Path("hubbub.toml")
+DEFAULT = FleetSettings.directory
 SMOKE = (sys.executable, "-m", "hubbub", "smoke")
 
 
@@ -38,6 +42,25 @@ def read_settings(pid: int = 0) -> FleetSettings:
         # A link may lead elsewhere by the time a worker is added.
         settings = replace(settings, release=str(Path(settings.release).resolve()))
     return with_defaults(settings)
+
+
+def current_settings() -> FleetSettings:
+    """What the fleet of this folder was started by, or would be.
+
+    hubbub.toml may be wrong by now, and must not keep anybody from a rollback. Raises SettingsError where there was no
+    start yet, or the folder of the state cannot be found.
+    """
+    directory = os.environ.get("FLEET_DIRECTORY", "")
+    try:
+        table = tomllib.loads(FILE.read_text()).get("fleet", {})
+        directory = directory or str(table.get("directory", ""))
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, AttributeError) as error:
+        if not directory and not (DEFAULT / SETTINGS).exists():
+            raise SettingsError(f"{FILE}: {error}") from None
+    found = (Path(directory) if directory else DEFAULT).absolute()
+    return settings_of(found) if (found / SETTINGS).exists() else load_settings()
 
 
 def with_defaults(settings: FleetSettings) -> FleetSettings:

@@ -24,6 +24,9 @@ STYLES = {
 }
 BARS = " ▁▂▃▄▅▆▇█"
 SHOWN_HISTORY = 60
+WIDE = 100
+PIPED = 160
+"""Columns where there is no terminal to ask."""
 LATE_HEARTBEAT = 3.0
 """Seconds; older ones are shown with their age."""
 
@@ -33,7 +36,9 @@ Status = Mapping[str, Any]
 def show_status(status: Status, problems: Sequence[str]) -> None:
     """Prints it once."""
     console = Console()
-    console.print(render(status, {}))
+    if not console.is_terminal:
+        console = Console(width=PIPED)
+    console.print(render(status, {}, console.width))
     for problem in problems:
         console.print(Text(problem, style="red"))
 
@@ -48,7 +53,8 @@ def watch(ask: Callable[[], Status]) -> None:
             while True:
                 try:
                     status = ask()
-                    live.update(render(status, rates.of(status)), refresh=True)
+                    view = render(status, rates.of(status), live.console.width)
+                    live.update(view, refresh=True)
                 except (FleetError, NotUpError) as error:
                     text = str(error) or "The fleet is not up."
                     live.update(Panel(Text(text, style="red")), refresh=True)
@@ -78,9 +84,9 @@ class Rates:
         return rates
 
 
-def render(status: Status, rates: Mapping[str, float]) -> RenderableType:
+def render(status: Status, rates: Mapping[str, float], width: int) -> RenderableType:
     """Everything there is to see, top to bottom by how often it is looked at."""
-    parts: list[RenderableType] = [heading(status), processes(status, rates)]
+    parts: list[RenderableType] = [heading(status), processes(status, rates, width)]
     alarms = [alarm for alarm in status["alarms"] if not alarm["until"]]
     if alarms:
         lines = [f"{ago(alarm['since'])} ago: {alarm['text']}" for alarm in alarms]
@@ -110,35 +116,44 @@ def heading(status: Status) -> Text:
     return text
 
 
-def processes(status: Status, rates: Mapping[str, float]) -> Table:
+def processes(status: Status, rates: Mapping[str, float], width: int) -> Table:
+    """A line for each; in a narrow terminal without what is looked at least."""
+    titles = ["name", "state", "pid", "up", "memory", "lag", "sockets"]
+    if width >= WIDE:
+        titles += ["cpu", "port", "errors", "restarts"]
+    if rates:
+        titles.append("req/s")
+    if any(process["release"] for process in status["processes"]):
+        titles.append("release")
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("name")
-    table.add_column("state")
-    table.add_column("release")
-    for title in ("pid", "port", "up", "cpu", "memory", "lag", "sockets", "req/s", "errors"):
-        table.add_column(title, justify="right")
-    table.add_column("restarts", justify="right")
+    for title in titles:
+        left = title in ("name", "state", "release")
+        table.add_column(title, justify="left" if left else "right", no_wrap=True)
     table.add_column("", overflow="fold")
     for process in status["processes"]:
-        beat = process["heartbeat"]
-        rate = rates.get(process["name"])
-        table.add_row(
-            Text(process["name"], style="" if process["kind"] == "worker" else "dim"),
-            Text(process["state"], style=STYLES.get(process["state"], "")),
-            process["release"].rpartition("/")[2],
-            str(process["pid"] or ""),
-            str(process["port"] or ""),
-            duration(process["uptime"]) if process["pid"] else "",
-            f"{process['cpu']:.0%}" if process["pid"] else "",
-            megabytes(process["memory"]) if process["pid"] else "",
-            f"{beat['lag'] * 1000:.0f} ms" if "lag" in beat else "",
-            str(beat.get("sockets", "")),
-            "" if rate is None else f"{rate:.1f}",
-            str(beat.get("errors", "")),
-            str(process["restarts"]),
-            Text(note(process), style="dim"),
-        )
+        cells = row(process, rates.get(process["name"]))
+        table.add_row(*(cells[title] for title in titles), Text(note(process), style="dim"))
     return table
+
+
+def row(process: Mapping[str, Any], rate: float | None) -> dict[str, Text | str]:
+    """What there is to say of one, by the column's title."""
+    beat, runs = process["heartbeat"], bool(process["pid"])
+    return {
+        "name": Text(process["name"], style="" if process["kind"] == "worker" else "dim"),
+        "state": Text(process["state"], style=STYLES.get(process["state"], "")),
+        "release": process["release"].rpartition("/")[2],
+        "pid": str(process["pid"]) if runs else "",
+        "port": str(process["port"] or ""),
+        "up": duration(process["uptime"]) if runs else "",
+        "cpu": f"{process['cpu']:.0%}" if runs else "",
+        "memory": megabytes(process["memory"]) if runs else "",
+        "lag": f"{beat['lag'] * 1000:.0f} ms" if "lag" in beat else "",
+        "sockets": str(beat.get("sockets", "")),
+        "req/s": "" if rate is None else f"{rate:.1f}",
+        "errors": str(beat.get("errors", "")),
+        "restarts": str(process["restarts"]),
+    }
 
 
 def note(process: Mapping[str, Any]) -> str:
