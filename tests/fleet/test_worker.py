@@ -24,6 +24,7 @@ from hubbub.fleet.proxy.haproxy import HAProxy
 from hubbub.fleet.settings import FleetSettings, ProxySettings
 from hubbub.fleet.worker import Place
 from tests.cluster.people import PASSWORD, SECRET, logged, watching
+from tests.cluster.people import start as start_all
 from tests.fleet.proxy.site import free_ports
 from tests.servers import PostgreSQL, Redis, end, free_port, private_folder
 from tests.support.server import ServerProcess
@@ -31,9 +32,9 @@ from tests.support.server import ServerProcess
 pytestmark = pytest.mark.anyio
 
 SECONDS = 30.0
-WEBSOCKETS = 24
-POLLING = 8
-DRAIN_SECONDS = 2.0
+WEBSOCKETS = 20
+POLLING = 6
+DRAIN_SECONDS = 1.0
 GRACE_SECONDS = 4.0
 
 
@@ -226,8 +227,7 @@ def two_workers(
     with ExitStack() as stack:
         for server in made:
             stack.callback(server.close)
-        for server in made:
-            server.start()
+        start_all(made)
         yield made
 
 
