@@ -5,7 +5,7 @@ import logging
 import os
 import socket as network
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hubbub import __version__
 from hubbub.chat import routes as chat_routes
@@ -244,13 +244,14 @@ class Application:
             https=settings.secure_cookies,
             observe=self._observe_request,
         )
+        self._outermost: ASGIApp = self._edge
 
     @property
     def websocket_protocol(self) -> type[asyncio.Protocol]:
         return self.gateway.websocket_protocol
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._edge(scope, receive, send)
+        await self._outermost(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
@@ -278,6 +279,10 @@ class Application:
         # Who is still here gets its last answers.
         await self.kernel.committer.drain()
         await self.gateway.close(self.supervised.requests_seconds(GOODBYE_SECONDS))
+
+    def surround(self, wrap: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Puts another layer around the outermost one."""
+        self._outermost = wrap(self._outermost)
 
     def _observe_request(
         self, scope: Scope, route: str, status: int, seconds: float, sent: int

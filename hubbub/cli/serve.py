@@ -10,22 +10,26 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import uvicorn
 
 from hubbub import __version__
-from hubbub.app import create_app, node_of
+from hubbub.app import Application, create_app, node_of
 from hubbub.cli import ServeError, open_database
 from hubbub.fleet import contract, worker
 from hubbub.fleet.log_file import Rotation
 from hubbub.fleet.worker import Place
 from hubbub.gateway.server import GracefulServer, HttpProtocol, listen_often, room_for_sockets
 from hubbub.kernel.database import Database
+from hubbub.kernel.http import TrustedProxies
 from hubbub.kernel.nodes import NodeRefused, claim_place
 from hubbub.migrate import migrate
 from hubbub.observe.logging import Logs, Origin, configure_logging
 from hubbub.settings import Settings, split_secrets
+
+if TYPE_CHECKING:
+    from hubbub.observe.tracing import Tracing
 
 logger = logging.getLogger("hubbub.serve")
 
@@ -80,6 +84,7 @@ def serve(settings: Settings, database: Database, logs: Logs, place: Place) -> N
     host, port = listener.getsockname()[:2]
     node = node_of(settings, port)
     application = create_app(settings, node=node, logs=logs, place=place)
+    tracing = start_reporting(settings, application, logs)
     if settings.redis_url:
         asyncio.run(check_secrets(settings.redis_url, application.kernel.secrets))
     # As late as can be: from here on the others expect this node to keep its row fresh.
@@ -115,7 +120,31 @@ def serve(settings: Settings, database: Database, logs: Logs, place: Place) -> N
         # uvicorn hands it to asyncio, which takes parts of seconds.
         config.timeout_graceful_shutdown = seconds  # type: ignore[assignment]
 
-    Server(config, application.leave, be_in_time).run(sockets=listen_often(listener))
+    try:
+        Server(config, application.leave, be_in_time).run(sockets=listen_often(listener))
+    finally:
+        if tracing is not None:
+            tracing.close()
+
+
+def start_reporting(settings: Settings, application: Application, logs: Logs) -> "Tracing | None":
+    """Traces and Sentry, where they are set; their libraries are not loaded otherwise. Raises ServeError."""
+    if dsn := settings.sentry_dsn.get_secret_value():
+        from hubbub.observe.sentry import start_sentry
+
+        try:
+            start_sentry(dsn, settings.hubbub_env, logs.origin, logs.redactor)
+        except ValueError as error:
+            raise ServeError(str(error)) from None
+    if not settings.traces_url:
+        return None
+    from hubbub.observe.tracing import Tracing
+
+    proxies = TrustedProxies(settings.trusted_proxies)
+    tracing = Tracing(settings.traces_url, settings.traces_share, logs.origin, proxies.trusts)
+    tracing.watch(application.kernel)
+    application.surround(tracing.edge)
+    return tracing
 
 
 def start_logging(settings: Settings) -> Logs:
