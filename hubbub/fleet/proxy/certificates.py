@@ -61,7 +61,8 @@ class Certificate:
         try:
             seen = tuple(file.stat().st_mtime for file in files)
         except OSError as error:
-            raise ProxyError(f"{error.filename}: {error.strerror}.") from None
+            reason = f"{error.filename}: {error.strerror}"
+            raise ProxyError(f"The certificate cannot be read: {reason}.") from None
         if seen == self._seen and not look_twice:
             return ""
         text = self.read()

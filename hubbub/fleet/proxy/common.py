@@ -7,12 +7,13 @@ import os
 import re
 import socket
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from hubbub.fleet.proxy import ProxyError
-from hubbub.fleet.settings import ProxySettings
+from hubbub.fleet.proxy import Backend, ProxyError
+from hubbub.fleet.settings import FleetSettings, ProxySettings
 
 SOCKET_PATH = "/socket.io/"
 """Engine.IO's path: the one place where requests of one client belong to one worker."""
@@ -155,12 +156,23 @@ def private(folder: Path) -> Path:
 
 
 def check_socket_path(path: Path) -> None:
-    """Raises ProxyError for a path the kernel would not bind."""
+    """Raises ProxyError for a path the kernel would not bind, or a configuration could not name."""
+    if not re.fullmatch(r"[\w./@+-]+", str(path)):
+        raise ProxyError(f"{path} cannot stand in a configuration: choose another FLEET_DIRECTORY.")
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         raise ProxyError(
             f"{path}: too long for a socket; choose a shorter FLEET_DIRECTORY "
             f"({LONGEST_SOCKET_PATH} characters with what is added)."
         )
+
+
+def check_ports(settings: FleetSettings, backends: Sequence[Backend]) -> None:
+    """Raises ProxyError for a worker where none should be."""
+    for backend in backends:
+        if backend.port not in settings.port_range:
+            raise ProxyError(
+                f"{backend.name} has port {backend.port}, which is not among FLEET_PORTS."
+            )
 
 
 def replace(path: Path, text: str) -> None:

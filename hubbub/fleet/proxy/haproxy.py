@@ -13,6 +13,7 @@ from hubbub.fleet.proxy.common import (
     accepts,
     addresses,
     ask,
+    check_ports,
     check_socket_path,
     get,
     private,
@@ -52,8 +53,8 @@ class HAProxy:
         return ["haproxy", "-W", "-S", master, "-f", str(self._configuration)]
 
     def prepare(self, backends: Sequence[Backend]) -> None:
-        private(self._folder)
         check_socket_path(self._folder / "figures.sock")
+        private(self._folder)
         text = self._text(backends)
         if self._certificate is not None:
             self._certificate.install()
@@ -130,11 +131,7 @@ class HAProxy:
         return await get(self._folder / "figures.sock", f"/metrics?{scopes}&no-maint")
 
     def _text(self, backends: Sequence[Backend]) -> str:
-        for backend in backends:
-            if backend.port not in self._settings.port_range:
-                raise ProxyError(
-                    f"{backend.name} has port {backend.port}, which is not among FLEET_PORTS."
-                )
+        check_ports(self._settings, backends)
         return configuration(self._settings, self._folder, backends)
 
     def _keep(self, backends: Sequence[Backend]) -> None:

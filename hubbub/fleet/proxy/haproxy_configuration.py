@@ -164,7 +164,6 @@ def frontend(
         *identify(trusted),
         "acl secure var(txn.scheme) -m str https",
         f"acl socket path -m beg {SOCKET_PATH}",
-        "acl websocket hdr(upgrade) -i websocket",
         "acl session url_param(sid) -m found",
         "acl page req.hdr(accept) -m sub text/html",
         *limits(settings, trusted),
@@ -245,16 +244,19 @@ def limits(settings: FleetSettings, trusted: Sequence[str]) -> Iterable[str]:
         yield f"tcp-request connection track-sc1 src table connections{direct}"
         yield f"tcp-request connection reject if {{ sc1_conn_cur gt {2 * most} }}"
     yield "http-request track-sc0 src table clients"
-    yield "http-request sc-inc-gpc0(0) if websocket !session || socket !session"
-    reasons = {
+    highest = {
         "sc1_conn_cur": proxy.connections_per_address,
         "sc0_conn_cur": proxy.connections_per_address,
         "sc0_http_req_rate": proxy.requests_per_second * WINDOW,
-        "sc0_gpc0_rate": proxy.connects_per_second * WINDOW,
     }
-    tests = [f"{{ {name} gt {most} }}" for name, most in reasons.items() if most]
-    if tests:
+    if tests := [f"{{ {name} gt {count} }}" for name, count in highest.items() if count]:
         yield from refuse(429, f"if {' || '.join(tests)}")
+    yield "acl connecting path -m beg " + SOCKET_PATH
+    yield "acl connecting hdr(upgrade) -i websocket"
+    if proxy.connects_per_second:
+        rate = f"{{ sc0_gpc0_rate ge {proxy.connects_per_second * WINDOW} }}"
+        yield from refuse(429, f"if connecting !session {rate}")
+    yield "http-request sc-inc-gpc0(0) if connecting !session"
 
 
 def refuse(status: int, when: str, settings: FleetSettings | None = None) -> list[str]:

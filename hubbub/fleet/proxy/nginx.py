@@ -13,6 +13,7 @@ from hubbub.fleet.proxy.certificates import Certificate
 from hubbub.fleet.proxy.common import (
     accepts,
     addresses,
+    check_ports,
     check_socket_path,
     get,
     private,
@@ -52,11 +53,11 @@ class Nginx:
         return ["/bin/sh", "-c", script, *paths]
 
     def prepare(self, backends: Sequence[Backend]) -> None:
-        private(self._folder)
         check_socket_path(self._figures)
+        private(self._folder)
         if self._certificate is not None:
             self._certificate.install()
-        self._write(configuration(self._settings, self._folder, backends))
+        self._write(self._text(backends))
 
     async def ready(self) -> bool:
         try:
@@ -67,7 +68,7 @@ class Nginx:
         return all([await accepts(address) for address in listening])
 
     async def show(self, backends: Sequence[Backend]) -> None:
-        text = configuration(self._settings, self._folder, backends)
+        text = self._text(backends)
         if self._configuration.read_text() == text:
             return
         await asyncio.to_thread(self._write, text)
@@ -118,6 +119,10 @@ class Nginx:
                 full = f"nginx_connections_{name}" if "requests" not in name else f"nginx_{name}"
                 lines += [f"# HELP {full} {text}", f"# TYPE {full} {kind}", f"{full} {found[1]}"]
         return "\n".join(lines) + "\n"
+
+    def _text(self, backends: Sequence[Backend]) -> str:
+        check_ports(self._settings, backends)
+        return configuration(self._settings, self._folder, backends)
 
     def _write(self, text: str) -> None:
         """Replaces the configuration once nginx has accepted the new one. Raises ProxyError."""
