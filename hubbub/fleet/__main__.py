@@ -12,7 +12,7 @@ from pathlib import Path
 from hubbub.fleet import logs, metrics, verbs, web
 from hubbub.fleet.aftercare import Aftercare
 from hubbub.fleet.changes import fingerprint
-from hubbub.fleet.control import Control
+from hubbub.fleet.control import Control, audit
 from hubbub.fleet.daemon import REFUSED, notify, settings_of, take_lock
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.front import PROXY
@@ -102,8 +102,16 @@ async def get_going(supervisor: Supervisor, aftercare: Aftercare, fresh: bool) -
 
 def catch_signals(supervisor: Supervisor) -> None:
     loop = asyncio.get_running_loop()
+
+    async def down(name: str) -> None:
+        await supervisor.down()
+        audit(supervisor.settings.directory, "down", name, {}, "done")
+
+    def stop(number: signal.Signals) -> None:
+        supervisor.spawn(down(number.name))
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: supervisor.spawn(supervisor.down()))
+        loop.add_signal_handler(number, stop, number)
     # A terminal that is closed, and what is meant for a worker.
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         loop.add_signal_handler(number, lambda: None)

@@ -73,16 +73,18 @@ class Control:
 
     async def open(self) -> None:
         """Raises FleetError when the socket cannot be made."""
-        self._path.unlink(missing_ok=True)
-        before = os.umask(0o177)
+        listener = socket.socket(socket.AF_UNIX)
         try:
+            self._path.unlink(missing_ok=True)
+            listener.bind(str(self._path))
+            # Before anybody can connect.
+            self._path.chmod(0o600)
             self._server = await asyncio.start_unix_server(
-                self._serve, str(self._path), limit=LARGEST_REQUEST
+                self._serve, sock=listener, limit=LARGEST_REQUEST
             )
         except OSError as error:
+            listener.close()
             raise FleetError(f"{self._path} cannot be made: {error}.") from None
-        finally:
-            os.umask(before)
 
     async def close(self) -> None:
         """Lets what is answered be read, for a moment, and takes nothing more."""

@@ -140,9 +140,10 @@ class Health:
     def _look_after(self, process: Process, now: float) -> None:
         settings = self._supervisor.settings
         if process.state == "starting":
-            self._look_at_start(process, settings.rollout.ready_seconds)
+            self._look_at_start(process, now)
             return
-        if process.state == "stopping":
+        # Whoever develops may stop a worker in the debugger.
+        if process.state == "stopping" or settings.mode == "development":
             return
         heard = self._heard.get(process.name)
         if heard is not None:
@@ -158,11 +159,12 @@ class Health:
             self._probe_at[process.name] = now + settings.probe_timeout + settings.probe_every
             self._supervisor.spawn(self._probe(process, process.pid))
 
-    def _look_at_start(self, process: Process, seconds: float) -> None:
+    def _look_at_start(self, process: Process, now: float) -> None:
         """One of a rollout is its matter; another may wait for what all of them wait for, and then does."""
         table = self._supervisor.table
-        if process.colour != table.colour or process.uptime < seconds:
+        if process.colour != table.colour or now < self._supervisor.ready_by[process.name]:
             return
+        seconds = self._supervisor.settings.rollout.ready_seconds
         others = [worker for worker in self._supervisor.workers() if worker.state == "ready"]
         text = f"{process.name} is not ready after {seconds:g} s: {process.reason or 'no answer'}"
         self._supervisor.raise_alarm("not ready", process.name, text)

@@ -36,6 +36,10 @@ class State:
                 for colour in COLOURS:
                     self.settings_of[colour] = parse_settings(self.table.settings[colour])
                 self.settings = self.settings_of[self.table.colour]
+            elif kept := self.table.settings.get(self.table.colour):
+                # As many as it was scaled to, until the setting itself says another number.
+                if parse_settings(kept).count != settings.count:
+                    self.table.wanted = 0
         except (ValueError, KeyError, TypeError, OSError, SettingsError) as error:
             raise FleetError(
                 f"The fleet's state cannot be read: {error}. Nothing was started or ended. Workers that run go on; "

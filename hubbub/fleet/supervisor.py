@@ -50,6 +50,8 @@ class Supervisor(Front):
         """Why a fleet of which nothing ran could not be started."""
         self.ending = asyncio.Event()
         self.ended = asyncio.Event()
+        self.ready_by: dict[str, float] = {}
+        """By the event loop's clock, until when each that gets ready may take."""
         self._waiting: dict[str, asyncio.TimerHandle] = {}
 
     # What runs
@@ -156,6 +158,8 @@ class Supervisor(Front):
     # Getting ready
 
     def watch_start(self, process: Process) -> None:
+        seconds = self.settings_of[process.colour].rollout.ready_seconds
+        self.ready_by[process.name] = asyncio.get_running_loop().time() + seconds
         self.spawn(self._get_ready(process, process.pid))
 
     async def _get_ready(self, process: Process, pid: int) -> None:
@@ -263,6 +267,9 @@ class Supervisor(Front):
 
     async def down(self) -> None:
         """Ends everything: workers side by side, then the proxy, then the services, and what keeps them running."""
+        if self.ending.is_set():
+            await self.ended.wait()
+            return
         self.ending.set()
         for name in list(self._waiting):
             self._cancel_restart(name)
@@ -271,7 +278,7 @@ class Supervisor(Front):
             while found := [one for one in reversed(self.table.processes) if one.kind == kind]:
                 at_once = found if kind == "worker" else found[:1]
                 await asyncio.gather(*map(self.stop_process, at_once))
-        self.table.wanted, self.table.alarms = 0, [one for one in self.table.alarms if one.until]
+        self.table.alarms = [alarm for alarm in self.table.alarms if alarm.until]
         self.save()
         self.ended.set()
 
@@ -443,11 +450,12 @@ class Supervisor(Front):
         except (FleetError, ProxyError) as error:
             logger.error("%s cannot be started: %s", process.name, error)
             # Out of the caller's way, and never in a loop without a pause.
-            asyncio.get_running_loop().call_later(
+            self._waiting[process.name] = asyncio.get_running_loop().call_later(
                 ASK_READY, self._fell_at_start, process, str(error)
             )
 
     def _fell_at_start(self, process: Process, reason: str) -> None:
+        self._cancel_restart(process.name)
         if process in self.table.processes and not process.pid and process.state != "failed":
             self.fell(process, reason, quick=True)
 

@@ -106,6 +106,8 @@ class Table:
         self.alarms = self.alarms[-KEPT_ALARMS:]
         new = path.with_suffix(".new")
         with new.open("w") as file:
+            # The workers' environment is in it.
+            os.fchmod(file.fileno(), 0o600)
             json.dump(asdict(self), file)
             file.flush()
             os.fsync(file.fileno())

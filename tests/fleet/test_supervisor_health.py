@@ -1,5 +1,6 @@
 """Workers that live but are not well: blocked, too large, deaf, not ready."""
 
+import signal
 import time
 
 from tests.fleet.fleets import ask, poke, running_fleet
@@ -85,3 +86,17 @@ def test_only_one_that_is_not_ready_is_restarted() -> None:
         fleet.until(lambda: fleet.worker(first["name"])["restarts"] == 1)
         fleet.ready()
         assert fleet.worker(second["name"])["pid"] == second["pid"]
+
+
+def test_nobody_is_blamed_for_a_supervisor_that_stood_still() -> None:
+    with running_fleet(heartbeats_missed=2) as fleet:
+        before = fleet.ready()
+        fleet.until(lambda: all(one["heard_at"] for one in fleet.workers()))
+        assert fleet.supervisor is not None
+        fleet.supervisor.send_signal(signal.SIGSTOP)
+        # The workers' own ends of the heartbeat are full by then, or not; they did nothing wrong.
+        time.sleep(3)
+        fleet.supervisor.send_signal(signal.SIGCONT)
+        now = time.time()
+        fleet.until(lambda: all(one["heard_at"] > now for one in fleet.workers()))
+        assert [one["pid"] for one in fleet.workers()] == [one["pid"] for one in before]
