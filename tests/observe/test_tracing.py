@@ -1,5 +1,6 @@
 """Traces and errors go where they are told to, whole and without secrets; otherwise their libraries are not loaded."""
 
+import asyncio
 import gzip
 import json
 import subprocess
@@ -15,11 +16,13 @@ import httpx2
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from hubbub.client import Client
 from tests.servers import free_port
 from tests.support.server import ServerProcess
 
 SECRET = "s3cr3t-Va1ue.x9"
-PASSWORD = "a password for Ada 1"
+PASSWORD = "correct horse battery"
+CREDENTIALS = {"email": "ada@example.com", "password": PASSWORD}
 
 
 class Collector:
@@ -82,7 +85,8 @@ def attributes(span: Any) -> dict[str, Any]:
     }
 
 
-def test_a_request_is_traced_to_its_delivery(collector: Collector, tmp_path: Path) -> None:
+@pytest.mark.anyio
+async def test_a_request_is_traced_to_its_delivery(collector: Collector, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     folder = tmp_path / "logs"
     server = ServerProcess(
@@ -96,21 +100,28 @@ def test_a_request_is_traced_to_its_delivery(collector: Collector, tmp_path: Pat
     parent = "4bf92f3577b34da6a3ce929d0e0e4736"
     try:
         server.start()
-        account = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
-        answer = httpx2.post(f"{server.url}/api/auth/signup", json=account, timeout=30)
-        assert answer.status_code in (200, 201), answer.text
-        token = answer.json()["access_token"]
-        made = httpx2.post(
-            f"{server.url}/api/rooms",
-            json={"name": "Traced", "kind": "open"},
-            headers={
+        async with Client(server.url) as ada:
+            await ada.sign_up("Ada", "ada@example.com", PASSWORD)
+            room = (await ada.request("POST", "/api/rooms", {"kind": "open", "name": "Traced"}))[
+                "id"
+            ]
+            await ada.follow({room: None})
+            await ada.post(room, "by socket")
+            token = (await ada.request("POST", "/api/auth/login", CREDENTIALS))["access_token"]
+            headers = {
                 "authorization": f"Bearer {token}",
                 "traceparent": f"00-{parent}-00f067aa0ba902b7-01",
                 "x-request-id": "traced-1",
-            },
-            timeout=30,
-        )
-        assert made.status_code == 201, made.text
+            }
+            made = httpx2.post(
+                f"{server.url}/api/rooms/{room}/messages",
+                json={"body": "by HTTP"},
+                headers=headers,
+                timeout=30,
+            )
+            assert made.status_code == 201, made.text
+            for _ in range(2):
+                await asyncio.wait_for(ada.next_entry(), 30)
         httpx2.get(f"{server.url}/join/{SECRET}?token={SECRET}", timeout=30)
     finally:
         # What was not sent yet is sent at the end.
@@ -118,7 +129,7 @@ def test_a_request_is_traced_to_its_delivery(collector: Collector, tmp_path: Pat
     assert {path for path, _, _ in collector.bodies} == {"/v1/traces"}
     spans = [span for span in collector.spans() if span.trace_id.hex() == parent]
     by_name = {span.name: span for span in spans}
-    request = by_name["POST /api/rooms"]
+    request = by_name["POST /api/rooms/{room}/messages"]
     assert request.parent_span_id.hex() == "00f067aa0ba902b7"
     assert attributes(request)["http.response.status_code"] == 201
     assert attributes(request)["hubbub.request_id"] == "traced-1"
@@ -126,7 +137,12 @@ def test_a_request_is_traced_to_its_delivery(collector: Collector, tmp_path: Pat
     assert command.parent_span_id == request.span_id
     assert by_name["transaction"].parent_span_id == command.span_id
     assert by_name["bus publish"].parent_span_id == by_name["transaction"].span_id
+    assert by_name["deliver"].parent_span_id == by_name["transaction"].span_id
+    assert attributes(by_name["deliver"])["hubbub.stream"] == room
     assert "database read" in by_name
+    # What came by a socket begins a trace of its own.
+    names = {span.name for span in collector.spans() if span.trace_id.hex() != parent}
+    assert {"command message.post", "command room.create", "transaction", "deliver"} <= names
     lines = [json.loads(line) for line in (folder / "combined.log").read_bytes().splitlines()]
     line = next(line for line in lines if line.get("request_id") == "traced-1")
     assert line["trace_id"] == parent
