@@ -1,7 +1,7 @@
 """HTTP for operators, and the errors browsers report."""
 
 import logging
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -60,7 +60,6 @@ class ClientError(BaseModel):
     stack: Annotated[str, StringConstraints(max_length=8_000)] | None = None
     url: Annotated[str, StringConstraints(max_length=500)] | None = None
     release: Annotated[str, StringConstraints(max_length=100)] | None = None
-    kind: Literal["error", "rejection", "render"] = "error"
 
 
 @router.post("/client-errors", status_code=204)

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -21,6 +22,7 @@ ARGUMENTS = [
 ]
 PATIENCE_MS = 15_000
 PASSWORD = "a long enough passphrase"
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture(scope="module")
@@ -151,3 +153,15 @@ def shown_messages(page: Page) -> list[tuple[str, str]]:
             .map(row => [row.dataset.messageSeq, row.querySelector('p')?.innerText ?? ''])"""
     )
     return [(seq, words) for seq, words in rows]
+
+
+def find_serious(page: Page) -> list[str]:
+    """What axe finds serious or critical on the page as it stands."""
+    # The page's policy forbids foreign scripts; evaluating is not bound by it.
+    page.evaluate(AXE.read_text())
+    found: list[str] = page.evaluate(
+        """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+            .filter(v => ['serious', 'critical'].includes(v.impact))
+            .map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => n.html).join(' | ')}`)"""
+    )
+    return found

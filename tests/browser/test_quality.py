@@ -20,6 +20,7 @@ from tests.support.server import ServerProcess
 from .conftest import (
     PASSWORD,
     Visitors,
+    find_serious,
     found_workspace,
     open_room,
     say,
@@ -30,7 +31,6 @@ pytestmark = pytest.mark.browser
 
 MANY = 10_000
 MOST_ROWS = 250
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 async def post_many(url: str) -> None:
@@ -82,18 +82,6 @@ def test_ten_thousand_messages_keep_a_bounded_dom(visitors: Visitors) -> None:
     wait_for_message(page, "the newest of all")
 
 
-def find_serious(page: Page) -> list[str]:
-    """What axe finds serious or critical on the page as it stands."""
-    # The page's policy forbids foreign scripts; evaluating is not bound by it.
-    page.evaluate(AXE.read_text())
-    found: list[str] = page.evaluate(
-        """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
-            .filter(v => ['serious', 'critical'].includes(v.impact))
-            .map(v => `${v.id}: ${v.nodes.slice(0, 3).map(n => n.html).join(' | ')}`)"""
-    )
-    return found
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("phone", [False, True], ids=["1440", "390"])
 def test_nothing_serious_for_axe(visitors: Visitors, phone: bool, dark: bool) -> None:
@@ -108,7 +96,13 @@ def test_nothing_serious_for_axe(visitors: Visitors, phone: bool, dark: bool) ->
     page.get_by_role("button", name="Create workspace").click()
     page.get_by_role("button", name="Add the sample").first.click()
     page.get_by_test_id("room-link").filter(has_text="Nordlicht").first.wait_for(state="attached")
-    for path in ("/people", "/settings/profile", "/settings/sessions", "/settings/appearance"):
+    for path in (
+        "/people",
+        "/operations",
+        "/settings/profile",
+        "/settings/sessions",
+        "/settings/appearance",
+    ):
         page.goto(path)
         page.get_by_role("heading").first.wait_for()
         page.wait_for_timeout(300)

@@ -60,8 +60,8 @@ export class Lifecycle {
       if (page.document.visibilityState === "visible") this.wake();
       else core.drafts.flush();
     });
-    page.addEventListener("error", (event) => report(core.api, event.error ?? event.message));
-    page.addEventListener("unhandledrejection", (event) => report(core.api, event.reason));
+    page.addEventListener("error", (event) => report(core, event.error ?? event.message));
+    page.addEventListener("unhandledrejection", (event) => report(core, event.reason));
   }
 
   private wake(): void {

@@ -13,6 +13,8 @@ const REFRESH_SPREAD_MS = 6_000;
 
 export class Live {
   private readonly core: Core;
+  /** Who takes signals of further kinds. */
+  readonly listeners: Record<string, (data: Signal["data"]) => void> = {};
   private missed = 0;
   private wasConnected = false;
   /** The person was told that the connection is gone. */
@@ -40,7 +42,7 @@ export class Live {
         else if (entry.key !== undefined) mine.push({ key: entry.key, message });
       }
     } catch (error) {
-      report(this.core.api, error);
+      report(this.core, error);
       throw error;
     }
     this.core.timelines.record(entries);
@@ -51,6 +53,7 @@ export class Live {
   }
 
   signal({ kind, stream, actor, data }: Signal): void {
+    this.listeners[kind]?.(data);
     if (kind === "typing") this.typing(stream, actor);
     if (kind !== "presence") return;
     const { online, offline } = data as Presence;

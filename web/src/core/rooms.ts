@@ -15,7 +15,8 @@ export class Rooms {
   private readonly core: Core;
   private readonly planned = new Map<string, ReturnType<typeof setTimeout>>();
   private readonly peopleAsked = new Map<Id, number>();
-  private version: string | null = null;
+  /** The server this page was loaded from. */
+  version: string | null = null;
 
   constructor(core: Core) {
     this.core = core;

@@ -5,4 +5,4 @@ import { browserEnvironment } from "./environment";
 const client = makeClient(browserEnvironment());
 client.lifecycle.listen(window);
 
-export const { actions, useStore } = client;
+export const { actions, core, useStore } = client;

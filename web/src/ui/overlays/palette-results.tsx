@@ -1,4 +1,5 @@
 import {
+  Activity,
   CheckCheck,
   CircleUser,
   Hash,
@@ -22,7 +23,7 @@ import { useSettled } from "../lib/hooks";
 import { byRecency, fold, matches, personName, plural, roomTitle } from "../lib/names";
 import { prefer, usePreferences } from "../lib/preferences";
 import { excerpt } from "../lib/rich";
-import { isInside, messagePath, roomPath } from "../lib/rooms";
+import { isAdmin, isInside, messagePath, roomPath } from "../lib/rooms";
 import { briefTime } from "../lib/time";
 import { Avatar } from "../parts/Avatar";
 import { ICON } from "../parts/icon";
@@ -140,6 +141,7 @@ function writeTo(user: User): Promise<boolean> {
 
 function useActs(query: string | null): Result[] {
   const inside = useStore(isInside);
+  const admin = useStore(isAdmin);
   const guest = useStore((state) => state.me?.role === "guest");
   return useMemo(() => {
     if (query === null) return [];
@@ -162,6 +164,7 @@ function useActs(query: string | null): Result[] {
       act("browse", Telescope, "Browse open rooms", () => openOverlay({ name: "browse-rooms" }), inside),
       act("invite", UserPlus, "Invite people", () => openOverlay({ name: "invite" }), inside),
       act("people", Users, "People", () => navigate("/people"), inside),
+      act("operations", Activity, "Operations", () => navigate("/operations"), admin),
       act("read", CheckCheck, "Mark everything as read", () => {
         actions.markAllRead();
         note("Everything is marked as read.");
@@ -177,7 +180,7 @@ function useActs(query: string | null): Result[] {
       .filter((one) => one.allowed && (query.trim() === "" || matches(one.label, query)))
       .slice(0, query.trim() === "" ? 4 : MOST)
       .map(({ sign, ...one }) => ({ ...one, sign: icon(sign) }));
-  }, [query, inside, guest]);
+  }, [query, inside, admin, guest]);
 }
 
 function switchTheme(): void {

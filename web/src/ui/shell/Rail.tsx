@@ -1,7 +1,7 @@
-import { type LucideIcon, MessageSquare, Users } from "lucide-react";
+import { Activity, type LucideIcon, MessageSquare, Users } from "lucide-react";
 import { Link, useLocation, useRoute } from "wouter";
 import { initials } from "../lib/names";
-import { isInside } from "../lib/rooms";
+import { isAdmin, isInside } from "../lib/rooms";
 import { Avatar } from "../parts/Avatar";
 import { ICON } from "../parts/icon";
 import { useUi } from "../state";
@@ -11,10 +11,12 @@ import { useStore } from "../store";
 export function Rail({ bottom }: { bottom: boolean }) {
   const workspace = useStore((state) => state.workspace);
   const inside = useStore(isInside);
+  const admin = useStore(isAdmin);
   const waiting = useStore((state) => Object.values(state.rooms).some((room) => room.joined && room.unread > 0));
   const [atHome] = useRoute("/");
   const [inRoom] = useRoute("/r/*?");
   const [atPeople] = useRoute("/people");
+  const [atOperations] = useRoute("/operations");
   const chat = useLastChat();
   return (
     <nav
@@ -43,6 +45,7 @@ export function Rail({ bottom }: { bottom: boolean }) {
         bottom={bottom}
       />
       {inside && <RailLink to="/people" icon={Users} label="People" current={atPeople} bottom={bottom} />}
+      {admin && <RailLink to="/operations" icon={Activity} label="Operations" current={atOperations} bottom={bottom} />}
       {!bottom && <span className="grow" />}
       <Me bottom={bottom} />
     </nav>
@@ -69,7 +72,7 @@ function RailLink({ to, icon: Icon, label, current, dot = false, bottom }: RailL
     <Link
       href={to}
       aria-current={current ? "page" : undefined}
-      className={`relative flex flex-col items-center justify-center gap-0.5 rounded-lg text-2xs font-medium transition-colors ${
+      className={`relative flex flex-col items-center justify-center gap-0.5 rounded-lg text-2xs font-medium tracking-tight transition-colors ${
         bottom ? "min-h-14 grow" : "h-12 w-14"
       } ${current ? "text-accent-ink" : "text-ink-2 hover:text-ink"}`}
     >

@@ -1,7 +1,8 @@
 import { lazy, type ReactNode, Suspense } from "react";
-import { Redirect, Route, Switch, useRoute } from "wouter";
+import { Redirect, Route, Switch, useLocation, useRoute } from "wouter";
 import { RoomPage } from "../chat/RoomPage";
 import { usePhone } from "../lib/hooks";
+import { Boundary } from "../parts/Boundary";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { Home } from "./Home";
 import { Rail } from "./Rail";
@@ -10,6 +11,7 @@ import { useShortcuts } from "./shortcuts";
 import { useDocumentTitle } from "./title";
 
 const People = lazy(() => import("../people/People"));
+const Operations = lazy(() => import("../operations/Operations"));
 const Settings = lazy(() => import("../settings/Settings"));
 
 /** Everything one sees once one is in. */
@@ -17,6 +19,7 @@ export function Shell() {
   const phone = usePhone();
   const [atHome] = useRoute("/");
   const [inRoom] = useRoute("/r/*?");
+  const [path] = useLocation();
   useShortcuts();
   useDocumentTitle();
   const sidebar = phone ? atHome : atHome || inRoom;
@@ -36,24 +39,29 @@ export function Shell() {
         {sidebar && <Sidebar />}
         {!(phone && atHome) && (
           <div id="content" tabIndex={-1} className="relative flex min-h-0 min-w-0 grow outline-none">
-            <Suspense fallback={<Waiting />}>
-              <Switch>
-                <Route path="/r/:room/m/:seq">
-                  {({ room, seq }) => <RoomPage key={room} room={room} seq={Number(seq)} />}
-                </Route>
-                <Route path="/r/:room">{({ room }) => <RoomPage key={room} room={room} />}</Route>
-                <Route path="/people">
-                  <People />
-                </Route>
-                <Route path="/settings/:section">{({ section }) => <Settings section={section} />}</Route>
-                <Route path="/">
-                  <Home />
-                </Route>
-                <Route>
-                  <Redirect to="/" replace />
-                </Route>
-              </Switch>
-            </Suspense>
+            <Boundary key={path}>
+              <Suspense fallback={<Waiting />}>
+                <Switch>
+                  <Route path="/r/:room/m/:seq">
+                    {({ room, seq }) => <RoomPage key={room} room={room} seq={Number(seq)} />}
+                  </Route>
+                  <Route path="/r/:room">{({ room }) => <RoomPage key={room} room={room} />}</Route>
+                  <Route path="/people">
+                    <People />
+                  </Route>
+                  <Route path="/operations">
+                    <Operations />
+                  </Route>
+                  <Route path="/settings/:section">{({ section }) => <Settings section={section} />}</Route>
+                  <Route path="/">
+                    <Home />
+                  </Route>
+                  <Route>
+                    <Redirect to="/" replace />
+                  </Route>
+                </Switch>
+              </Suspense>
+            </Boundary>
           </div>
         )}
       </div>
