@@ -26,6 +26,8 @@ HANDLED = "RIG_HANDLED"
 """Names the file where each handled message leaves a line: the application's database."""
 BLOCK_SECONDS = 20.0
 GROWTH = 300 << 20
+FAULT_DELAY = 0.1
+"""From the answer that tells which worker it will be."""
 
 
 class App:
@@ -87,9 +89,9 @@ class App:
         loop = asyncio.get_running_loop()
         # Both after the answer is out: it says which worker was met.
         if path == "/block":
-            loop.call_later(0.1, time.sleep, BLOCK_SECONDS)
+            loop.call_later(FAULT_DELAY, time.sleep, BLOCK_SECONDS)
         elif path == "/grow":
-            loop.call_later(0.1, self._grow)
+            loop.call_later(FAULT_DELAY, self._grow)
         body = json.dumps({"pid": self.pid, "version": self.version}).encode()
         headers = [
             (b"content-type", b"application/json"),

@@ -70,6 +70,7 @@ async def availability(start: Start, seconds: float, seed: int) -> Figures:
             elif act == "supervisor":
                 fleet.kill_supervisor()
                 await fleet.revive()
+                await fleet.whole()
             elif chance.random() < KILL_AGAIN:
                 counts["worker"] += 1
                 codes.append(await disturbed_reload(fleet, load, chance))

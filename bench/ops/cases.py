@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from bench.ops.app import FAULT_DELAY
 from bench.ops.contestants import CannotError, Contestant
-from bench.ops.load import Load, Seen, ask
+from bench.ops.load import PATIENCE, Load, Seen, ask
 from bench.ops.programs import kill, resident
 
 Figures = dict[str, Any]
@@ -24,7 +25,8 @@ QUIET = 1.0
 WATCH_KILL = 15.0
 WATCH_SUPERVISOR = 12.0
 WATCH_BLOCK = 25.0
-WATCH_BAD = 6.0
+WATCH_BAD = PATIENCE + 2
+"""Who hangs is seen to have failed only then."""
 RESTART_DELAY = 0.1
 """systemd's own, before it starts a service again."""
 PROXY_SOCKETS = 200
@@ -84,30 +86,8 @@ def shown(seen: Seen) -> Figures:
 async def reloads(start: Start, times: int) -> Figures:
     """That many reloads to a version that is good."""
     contestant = start(2)
-    each: list[Figures] = []
     async with loaded(contestant) as load:
-        for number in range(times):
-            old = serving(load)
-            contestant.set_version(str(number + 2))
-            mark = load.mark()
-            done = await contestant.reload()
-            changed = await until(
-                lambda old=old: (
-                    not old & serving(load)  # type: ignore[misc]
-                    and len(load.open) == load.sockets
-                ),
-                SETTLE,
-            )
-            each.append(
-                {
-                    **shown(load.since(mark)),
-                    "code": done.code,
-                    "seconds": done.seconds,
-                    "changed": changed,
-                    "per_client": (load.moved + load.dropped - mark.moved - mark.dropped)
-                    / load.sockets,
-                }
-            )
+        each = [await reload_once(contestant, load, str(number + 2)) for number in range(times)]
         memory = resident(contestant.supervisor())
     lost, doubled = load.tally()
     return {
@@ -116,6 +96,25 @@ async def reloads(start: Start, times: int) -> Figures:
         "doubled": doubled,
         "messages": load.sent,
         "memory": memory,
+    }
+
+
+async def reload_once(contestant: Contestant, load: Load, version: str) -> Figures:
+    """One reload, watched until no old worker serves."""
+    old = serving(load)
+    contestant.set_version(version)
+    mark = load.mark()
+    done = await contestant.reload()
+    changed = await until(
+        lambda: not old & serving(load) and len(load.open) == load.sockets, SETTLE
+    )
+    seen = load.since(mark)
+    return {
+        **shown(seen),
+        "code": done.code,
+        "seconds": done.seconds,
+        "changed": changed,
+        "per_client": (seen.moved + seen.dropped) / load.sockets,
     }
 
 
@@ -188,8 +187,9 @@ async def memory(start: Start) -> Figures:
 
 async def spoiled(contestant: Contestant, load: Load, path: str, seconds: float) -> Figures:
     before = set(load.workers)
-    mark = load.mark()
     _, victim = await ask(contestant.port, path)
+    await asyncio.sleep(FAULT_DELAY)
+    mark = load.mark()
     found = await replaced(load, before, victim, lambda: None, seconds)
     return {**found, **shown(load.since(mark))}
 

@@ -1,5 +1,6 @@
 """Our fleet: the supervisor, HAProxy, and the same Python workers."""
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from bench.ops.app import HANDLED
 from bench.ops.contestants import MEMORY_LIMIT, Contestant
-from bench.ops.programs import Done, ports, tool
+from bench.ops.programs import START, Done, ports, tool
 from hubbub.fleet import daemon
 from hubbub.fleet.control import call_async
 from hubbub.fleet.errors import FleetError
@@ -37,9 +38,10 @@ connects_per_second = 100000
 stickiness = "none"
 
 [fleet.rollout]
+ready_seconds = 10
 smoke = ["{python}", "-m", "bench.ops.smoke"]
 canary_seconds = {canary}
-drain_seconds = 2
+drain_seconds = {drain}
 warm_seconds = 3
 """
 
@@ -49,10 +51,11 @@ class Ours(Contestant):
 
     name = "Hubbub fleet"
     how = (
-        "smoke command, canary 2 s, drain 2 s, memory_soft; reload: `hubbub fleet reload`; "
+        "smoke command, ready_seconds 10, canary 2 s, drain 2 s, memory_soft; reload: `hubbub fleet reload`; "
         "its own HAProxy"
     )
     canary = 2.0
+    drain = 2.0
 
     def __init__(self, folder: Path, workers: int) -> None:
         self.releases = 0
@@ -91,16 +94,19 @@ class Ours(Contestant):
             handled=HANDLED,
             port=self.port,
             canary=self.canary,
+            drain=self.drain,
         )
 
     async def begin(self) -> None:
         (self.place.folder / "hubbub.toml").write_text(self.settings())
-        done = await self.revive()
+        done = await self.place.run(*HUBBUB, "up")
         if done.code:
             raise ServerError(f"hubbub fleet up failed: {done.output[-2000:]}")
 
     async def revive(self) -> Done:
-        return await self.place.run(*HUBBUB, "up")
+        # As its systemd unit does.
+        self.place.start([*HUBBUB, "up", "--foreground"], "up.log")
+        return Done(0, 0.0, "")
 
     def supervisor(self) -> list[int]:
         return [daemon.holder(self.directory)]
@@ -111,6 +117,13 @@ class Ours(Contestant):
     async def ready(self) -> set[int]:
         """The workers that serve."""
         return {worker["pid"] for worker in await self._workers() if worker["state"] == "ready"}
+
+    async def whole(self) -> None:
+        """Returns when as many workers as there should be are ready, or after a while."""
+        for _ in range(int(START / 0.1)):
+            if len(await self.ready()) >= self.workers:
+                return
+            await asyncio.sleep(0.1)
 
     async def _workers(self) -> list[dict[str, Any]]:
         try:

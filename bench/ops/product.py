@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.ops.cases import SETTLE, Figures, until
+from bench.ops.cases import Figures, until
 from bench.ops.ours import Ours
 from bench.ops.programs import BOUND, kill, ports
 from chaos.people import PASSWORD, SECRET, found_workspace
@@ -150,7 +150,7 @@ async def disturbed(fleet: OurProduct, people: list[Person], reloads: int) -> Fi
             await asyncio.sleep(BETWEEN)
             fleet.kill_supervisor()
             await fleet.revive()
-        await whole(fleet)
+        await fleet.whole()
     await asyncio.sleep(BETWEEN)
     stop.set()
     _, late = await asyncio.wait(writing, timeout=BOUND)
@@ -180,11 +180,3 @@ async def disturbed(fleet: OurProduct, people: list[Person], reloads: int) -> Fi
 
 def lacking(person: Person, wanted: dict[str, set[str]]) -> set[str]:
     return wanted[person.room] - person.seen.keys()
-
-
-async def whole(fleet: OurProduct) -> None:
-    """Returns when both workers are ready again, or after a while."""
-    for _ in range(int(SETTLE / 0.1)):
-        if len(await fleet.ready()) >= fleet.workers:
-            return
-        await asyncio.sleep(0.1)
