@@ -60,8 +60,8 @@ async def kernel(migrated_database_url: str, tmp_path: Path) -> AsyncIterator[Ke
 
 
 @asynccontextmanager
-async def working(kernel: Kernel, **options: Any) -> AsyncIterator[Worker]:
-    wakeup = Wakeup(kernel.bus, "")
+async def working(kernel: Kernel, *, jobs_url: str = "", **options: Any) -> AsyncIterator[Worker]:
+    wakeup = Wakeup(kernel.bus, jobs_url)
     kernel.committer.on_enqueued = wakeup.announce_from_thread
     worker = Worker(kernel, wakeup, **options)
     worker.start()
@@ -296,6 +296,40 @@ async def test_stopping_gives_back_what_did_not_end(kernel: Kernel) -> None:
     [row] = [row for row in rows(kernel) if row.state == "ready"]
     assert (row.attempts, row.lease) == (0, None)
     assert len(take(kernel)) == 1, "it would have to wait"
+
+
+@pytest.mark.parametrize("by_broker", [False, True])
+async def test_a_paused_worker_ends_what_it_has_and_takes_no_more(
+    kernel: Kernel, redis_url: str, by_broker: bool
+) -> None:
+    ended = asyncio.Event()
+
+    class Anything(BaseModel):
+        slow: bool = False
+
+    @kernel.jobs.job("note", Anything)
+    async def handle(_kernel: Kernel, _job: Job, arguments: Anything) -> None:
+        if arguments.slow:
+            await ended.wait()
+
+    async with working(kernel, jobs_url=redis_url if by_broker else "") as worker:
+        if by_broker:
+            await until(lambda: worker._wakeup.by_broker)
+        await order_jobs(kernel, {"arguments": {"slow": True}})
+        await until(lambda: worker.running == 1)
+        await worker.pause()
+        await worker.pause()
+        await order_jobs(kernel, {})
+        # Longer than it takes to look again.
+        await asyncio.sleep(1.5)
+        assert sorted(states(kernel)) == ["ready", "running"]
+        ended.set()
+        await until(lambda: worker.running == 0)
+        assert sorted(states(kernel)) == ["done", "ready"]
+        await worker.resume()
+        await until(lambda: states(kernel) == ["done", "done"])
+        await order_jobs(kernel, {})
+        await until(lambda: states(kernel) == ["done"] * 3)
 
 
 async def test_work_is_ended_when_its_lease_is_gone(kernel: Kernel) -> None:
