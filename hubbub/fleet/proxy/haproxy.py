@@ -20,7 +20,7 @@ from hubbub.fleet.proxy.common import (
     replace,
     run,
 )
-from hubbub.fleet.proxy.haproxy_configuration import configuration, server_name
+from hubbub.fleet.proxy.haproxy_configuration import DRAINED_LIST, configuration, server_name
 from hubbub.fleet.settings import FleetSettings
 
 RELOAD_SECONDS = 20.0
@@ -45,6 +45,7 @@ class HAProxy:
         self._master = self._folder / "master.sock"
         self._state = self._folder / "servers.state"
         self._wanted = self._folder / "shown.json"
+        self._drained = self._folder / DRAINED_LIST
         proxy = settings.proxy
         self._certificate = Certificate(proxy.certificate, self._folder) if proxy.https else None
 
@@ -60,6 +61,8 @@ class HAProxy:
             self._certificate.install()
         if not self._state.exists():
             replace(self._state, NO_STATE)
+        if not self._drained.exists():
+            replace(self._drained, "")
         candidate = self._configuration.with_suffix(".candidate")
         replace(candidate, text)
         run(["haproxy", "-c", "-q", "-f", str(candidate)])
@@ -137,6 +140,7 @@ class HAProxy:
     def _keep(self, backends: Sequence[Backend]) -> None:
         shown = {server_name(backend.port): backend.state for backend in backends}
         replace(self._wanted, json.dumps(shown))
+        replace(self._drained, "".join(f"{name}\n" for name in drained(shown)))
 
     def _shown(self) -> dict[str, Shown]:
         """Who was shown last, by whichever instance of this driver."""
@@ -153,8 +157,16 @@ class HAProxy:
         """Changes what is not as wanted; who is not named is out. Raises ProxyError."""
         live = await self._ask("show servers state workers")
         commands: list[str] = []
+        by_address = self._settings.proxy.stickiness == "address"
+        numbers = {line.split()[3]: line.split()[2] for line in servers(live)}
         for server, state in states(live).items():
             commands += change(server, state, wanted.get(server, "maint"))
+            if by_address and wanted.get(server) == "drain" != state:
+                # Addresses cannot tell a session from a new one: all of its clients move at once.
+                commands.append(f"clear table workers data.server_id eq {numbers[server]}")
+        if self._settings.proxy.stickiness == "cookie":
+            commands.append(f"clear acl {self._drained}")
+            commands += [f"add acl {self._drained} {name}" for name in drained(wanted)]
         for first in range(0, len(commands), AT_A_TIME):
             said = await self._ask("; ".join(commands[first : first + AT_A_TIME]))
             if said.strip():
@@ -167,26 +179,29 @@ class HAProxy:
         return found[1] if found else ""
 
 
+def servers(live: str) -> list[str]:
+    """The lines of `show servers state` that are about workers."""
+    return [line for line in live.splitlines()[2:] if line.split()[1:2] == ["workers"]]
+
+
 def states(live: str) -> dict[str, Shown]:
-    """What `show servers state` says of each server of the workers."""
+    """What `show servers state` says of each worker."""
     found: dict[str, Shown] = {}
-    for line in live.splitlines():
-        fields = line.split()
-        if len(fields) < 7 or fields[1] != "workers":
-            continue
-        admin = int(fields[6])
-        found[fields[3]] = (
-            "maint" if admin & MAINTENANCE else "drain" if admin & DRAINED else "ready"
-        )
+    for line in servers(live):
+        name, admin = line.split()[3], int(line.split()[6])
+        found[name] = "maint" if admin & MAINTENANCE else "drain" if admin & DRAINED else "ready"
     return found
+
+
+def drained(wanted: Mapping[str, Shown]) -> list[str]:
+    return [name for name, state in wanted.items() if state == "drain"]
 
 
 def only_drained(live: str) -> str:
     """The answer of `show servers state` without servers that are not being drained."""
-    names = {name for name, state in states(live).items() if state == "drain"}
-    lines = live.splitlines()
-    kept = [line for line in lines[2:] if line and line.split()[3] in names]
-    return "\n".join(lines[:2] + kept) + "\n"
+    names = drained(states(live))
+    kept = [line for line in servers(live) if line.split()[3] in names]
+    return "\n".join(live.splitlines()[:2] + kept) + "\n"
 
 
 def change(server: str, now: Shown, wanted: Shown) -> list[str]:

@@ -36,6 +36,8 @@ HOPS = 5
 MOST_FILES = 200_000
 LARGEST_HEAD = 12_288
 """Bytes of all headers; above 15 KB the request does not fit HAProxy's buffer and gets 400."""
+DRAINED_LIST = "drained.list"
+"""Names of the servers that get no new sessions; HAProxy reads it at its start, and is told of changes."""
 WINDOW = 10
 """Seconds over which rates are averaged."""
 
@@ -77,7 +79,7 @@ def configuration(settings: FleetSettings, folder: Path, backends: Sequence[Back
         table("clients", f"conn_cur,http_req_rate({WINDOW}s),gpc0_rate({WINDOW}s)"),
         frontend(settings, folder, http, https, trusted),
         acme_section(),
-        workers(settings, backends),
+        workers(settings, folder, backends),
         [
             "frontend figures",
             f"    bind unix@{folder}/figures.sock mode 600",
@@ -289,7 +291,7 @@ def acme_section() -> list[str]:
     return ["backend acme", f"    server certbot 127.0.0.1:{ACME_PORT}"]
 
 
-def workers(settings: FleetSettings, backends: Sequence[Backend]) -> list[str]:
+def workers(settings: FleetSettings, folder: Path, backends: Sequence[Backend]) -> list[str]:
     """One server for each port a worker may have: coming and going only changes states."""
     shown: Mapping[int, Backend] = {backend.port: backend for backend in backends}
     lines = [
@@ -310,7 +312,7 @@ def workers(settings: FleetSettings, backends: Sequence[Backend]) -> list[str]:
         "acl websocket req.hdr(upgrade) -i websocket",
         # A websocket of its own needs no particular worker, and must not follow an old cookie.
         "http-request set-var(txn.sticky) bool(true) if socket !websocket || socket session",
-        *stickiness(settings.proxy.stickiness),
+        *stickiness(settings.proxy.stickiness, folder),
         "default-server check inter 1s fastinter 250ms downinter 250ms fall 2 rise 1",
     ]
     for port in settings.port_range:
@@ -319,9 +321,12 @@ def workers(settings: FleetSettings, backends: Sequence[Backend]) -> list[str]:
     return ["backend workers", *(f"    {line}" for line in lines)]
 
 
-def stickiness(kind: str) -> Iterable[str]:
+def stickiness(kind: str, folder: Path) -> Iterable[str]:
     if kind == "cookie":
-        yield "use-server %[var(txn.worker)] if { var(txn.sticky) -m bool } { var(txn.worker) -m found }"
+        # A session goes on where it is; a new one does not begin at a worker that is being drained.
+        yield f"acl drained var(txn.worker) -m str -f {folder}/{DRAINED_LIST}"
+        yield "use-server %[var(txn.worker)] if { var(txn.sticky) -m bool } session"
+        yield "use-server %[var(txn.worker)] if { var(txn.sticky) -m bool } !drained"
         yield "http-response set-var(txn.server) srv_name"
         yield (
             f'http-response add-header Set-Cookie "{COOKIE}=%[srv_name]; Path={SOCKET_PATH};'

@@ -158,11 +158,14 @@ def maps(trusted: Sequence[str]) -> Iterable[str]:
     )
     yield r'map $upstream_addr $served { "~:(?<served_port>\d+)$" w$served_port; default ""; }'
     # A websocket of its own needs no particular worker, and must not follow an old cookie.
-    yield 'map "$http_upgrade:$arg_sid" $sticky { "~*^websocket:$" 0; default 1; }'
+    yield (
+        'map "$http_upgrade:$arg_sid" $sticky'
+        ' { "~*^websocket:$" ""; "~:.+$" session; default begin; }'
+    )
     yield (
         f'map "$sticky:$served:$cookie_{COOKIE}" $set_cookie {{'
-        r' "~^1:(w\d+):\1$" "";'
-        r' "~^1:(?<set_worker>w\d+):"'
+        r' "~:(w\d+):\1$" ""; "~^:" "";'
+        r' "~:(?<set_worker>w\d+):"'
         f' "{COOKIE}=$set_worker; Path={SOCKET_PATH}; HttpOnly; SameSite=Lax$secure";'
         ' default ""; }'
     )
@@ -240,10 +243,13 @@ def targets(backends: Sequence[Backend], stickiness: str) -> Iterable[str]:
                 f"upstream w{backend.port} {{ zone w{backend.port} 64k;"
                 f" server 127.0.0.1:{backend.port} max_fails=0;{others} }}"
             )
-        own = " ".join(f'"1:w{backend.port}" w{backend.port};' for backend in backends)
-        yield f'map "$sticky:$cookie_{COOKIE}" $target {{ default workers; {own} }}'
+        # A session goes on where it is; a new one does not begin at a worker that is being drained.
+        own = [f"session:w{backend.port}" for backend in backends]
+        own += [f"begin:w{port}" for port in ready]
+        known = " ".join(f'"{key}" {key.partition(":")[2]};' for key in own)
+        yield f'map "$sticky:$cookie_{COOKIE}" $target {{ default workers; {known} }}'
     elif stickiness == "address":
-        yield "map $sticky $target { 1 by_address; default workers; }"
+        yield 'map $sticky $target { "" workers; default by_address; }'
     else:
         yield "map $sticky $target { default workers; }"
 

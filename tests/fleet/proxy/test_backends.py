@@ -177,7 +177,17 @@ async def test_polling_reaches_a_drained_worker(site: Site) -> None:
             assert (await client.get(f"{POLL}&sid=a")).json()["name"] == name
             await site.proxy.reload()
             assert (await client.get(f"{POLL}&sid=a")).json()["name"] == name
+        # Whoever begins anew does so elsewhere, whatever cookie it has.
+        assert (await client.get(POLL)).json()["name"] == other
     assert await names(site) == {other}
+
+
+async def test_polling_by_address_leaves_a_drained_worker(driver: str) -> None:
+    async with running_site(driver, 2, tls=False, stickiness="address") as site:
+        name = (await plain(site, POLL)).json()["name"]
+        (other,) = {"blue-1", "blue-2"} - {name}
+        await site.proxy.show(site.shown(other, drained=[name]))
+        assert (await plain(site, POLL)).json()["name"] == other
 
 
 async def test_polling_stays_by_address(driver: str) -> None:
