@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,24 @@ from uuid import uuid4
 import click
 
 from hubbub.cli.fleet_settings import current_settings, one_process_only, read_settings
+from hubbub.cli.fleet_start import (
+    LOOK_SECONDS,
+    STATUS_SECONDS,
+    NotUpError,
+    audit,
+    bring_up,
+    lacking,
+    me,
+    say,
+    status_of,
+    survivors,
+    wait_until_down,
+)
 from hubbub.fleet import daemon
-from hubbub.fleet.control import audit as write_audit
 from hubbub.fleet.control import call
 from hubbub.fleet.errors import FleetError
-from hubbub.fleet.processes import start_ticks, tail
 from hubbub.fleet.settings import (
     MODES,
-    FleetSettings,
     SettingsError,
     dump_settings,
 )
@@ -30,10 +39,6 @@ from hubbub.settings import SettingsError as ProductSettingsError
 
 NOT_UP = 3
 """As `systemctl status` says of a unit that does not run."""
-STATUS_SECONDS = 10.0
-LOOK_SECONDS = 0.2
-UP_SECONDS = 60.0
-"""Beyond the time a worker has to get ready: the proxy, a database's first start."""
 NEXT = "next-{}.json"
 UNIT = Path("/etc/systemd/system/hubbub-fleet.service")
 
@@ -52,10 +57,6 @@ class Fleet(click.Group):
             sys.exit(1)
 
 
-class NotUpError(Exception):
-    """No supervisor runs for the directory."""
-
-
 def complain(sentence: str) -> None:
     click.secho(sentence, fg="red", err=True)
 
@@ -63,16 +64,6 @@ def complain(sentence: str) -> None:
 @click.group(cls=Fleet)
 def fleet() -> None:
     """Many workers on this machine: supervised, balanced, reloaded and rolled back. Settings: hubbub.toml, FLEET_…"""
-
-
-def me() -> str:
-    return os.environ.get("SUDO_USER") or getpass.getuser()
-
-
-def audit(settings: FleetSettings, verb: str, arguments: Mapping[str, Any], outcome: str) -> None:
-    """A line for what the supervisor was not asked."""
-    if settings.directory.is_dir():
-        write_audit(settings.directory, verb, me(), arguments, outcome)
 
 
 def ask(verb: str, **arguments: Any) -> dict[str, Any]:
@@ -89,19 +80,6 @@ def ask(verb: str, **arguments: Any) -> dict[str, Any]:
         ) from None
 
 
-def say(text: str) -> None:
-    """Prints a line at once, also into a pipe."""
-    click.echo(text)
-    sys.stdout.flush()
-
-
-def status_of(settings: FleetSettings) -> dict[str, Any]:
-    """Raises NotUpError or FleetError."""
-    if not daemon.holder(settings.directory):
-        raise NotUpError
-    return call(settings.directory, "status", who=me(), seconds=STATUS_SECONDS)
-
-
 @fleet.command()
 @click.option(
     "--local", is_flag=True, help="Set up PostgreSQL and Redis here as well (FLEET_LOCAL)."
@@ -116,106 +94,6 @@ def up(local: bool, mode: str | None, foreground: bool) -> None:
     if mode:
         os.environ["FLEET_MODE"] = mode
     bring_up(read_settings(), foreground=foreground)
-
-
-def bring_up(settings: FleetSettings, *, foreground: bool = False, verb: str = "up") -> None:
-    """Raises FleetError, with an audit line, when not everything gets ready."""
-    if pid := daemon.holder(settings.directory):
-        say(f"The fleet is up already (supervisor: process {pid}).")
-        return
-    arguments = {"mode": settings.mode, "local": settings.local}
-    fresh = not survivors(settings)
-    try:
-        if foreground:
-            audit(settings, verb, arguments, "in the foreground")
-            daemon.become(settings)
-        say(f"The supervisor is process {daemon.start(settings)}.")
-        wait_until_up(settings, fresh=fresh)
-    except (FleetError, NotUpError) as error:
-        audit(settings, verb, arguments, str(error))
-        raise
-    audit(settings, verb, arguments, "done")
-
-
-def wait_until_up(settings: FleetSettings, *, fresh: bool) -> None:
-    """Returns when everything is ready, and says where it serves. Raises FleetError.
-
-    A fleet that was started `fresh` and of which no worker gets ready is taken down again.
-    """
-    end = time.monotonic() + settings.rollout.ready_seconds + UP_SECONDS
-    told: set[str] = set()
-    try:
-        while time.monotonic() < end:
-            status = status_of(settings)
-            for process in status["processes"]:
-                if process["state"] == "ready" and process["name"] not in told:
-                    told.add(process["name"])
-                    say(f"{process['name']} is ready.")
-            if not lacking(status):
-                return announce(settings, status)
-            if given_up := [one for one in status["processes"] if one["state"] == "failed"]:
-                raise FleetError(why(settings, given_up[0]))
-            time.sleep(LOOK_SECONDS)
-        first = lacking(status)[0]
-        raise FleetError(f"Not everything got ready in time: {first}.")
-    except NotUpError:
-        said = tail(settings.log_dir / daemon.OUTPUT, 2_000)
-        raise FleetError(f"The supervisor has ended.\n{said}") from None
-    except FleetError as error:
-        if fresh and not any(name.startswith(("blue-", "green-")) for name in told):
-            call(settings.directory, "down", who=me())
-            wait_until_down(settings)
-            raise FleetError(f"{error}\nNothing is left running.") from None
-        raise FleetError(
-            f"{error}\nWhat does run serves; `hubbub fleet status` shows it."
-        ) from None
-
-
-def lacking(status: Mapping[str, Any]) -> list[str]:
-    """What is not as it shall be, for people; nothing when the fleet is whole."""
-    colour, wanted = status["fleet"]["colour"], status["fleet"]["wanted"]
-    serving = [
-        one
-        for one in status["processes"]
-        if one["kind"] == "worker" and one["colour"] == colour and one["state"] == "ready"
-    ]
-    problems = [
-        f"{one['name']} is {one['state']}" + (f" ({one['reason']})" if one["reason"] else "")
-        for one in status["processes"]
-        if one["state"] != "ready" and (one["kind"] != "worker" or one["colour"] == colour)
-    ]
-    if len(serving) < max(1, wanted):
-        problems.append(f"{len(serving)} of {wanted} workers are ready")
-    elif all(one["kind"] == "worker" for one in status["processes"] if one["state"] != "ready"):
-        # Enough serve: one more may be on its way in or out.
-        problems = []
-    return problems
-
-
-def why(settings: FleetSettings, process: Mapping[str, Any]) -> str:
-    said = tail(settings.log_dir / f"{process['name']}.out", 2_000)
-    return f"{process['name']} is given up: {process['reason']}.\n{said}".rstrip()
-
-
-def announce(settings: FleetSettings, status: Mapping[str, Any]) -> None:
-    workers = [one for one in status["processes"] if one["kind"] == "worker"]
-    proxy = settings.proxy
-    if proxy.driver == "none":
-        where = ", ".join(f"http://127.0.0.1:{one['port']}" for one in workers)
-    else:
-        where = f"https://{proxy.https}" if proxy.https else f"http://{proxy.http}"
-    say(f"Serving at {where} with {len(workers)} worker{'' if len(workers) == 1 else 's'}.")
-
-
-def survivors(settings: FleetSettings) -> list[int]:
-    """Processes of an earlier supervisor that still run. Raises FleetError."""
-    try:
-        table = Table.load(settings.directory / "table.json")
-    except (ValueError, OSError) as error:
-        raise FleetError(f"The fleet's state cannot be read: {error}.") from None
-    return [
-        one.pid for one in table.processes if one.pid and start_ticks(one.pid) == one.ticks != 0
-    ]
 
 
 @fleet.command()
@@ -241,15 +119,6 @@ def down() -> None:
             time.sleep(LOOK_SECONDS)
     wait_until_down(settings)
     say("The fleet is down.")
-
-
-def wait_until_down(settings: FleetSettings) -> None:
-    """Returns when the supervisor has ended, too. Raises FleetError when anything is left."""
-    end = time.monotonic() + STATUS_SECONDS
-    while daemon.holder(settings.directory) and time.monotonic() < end:
-        time.sleep(LOOK_SECONDS / 4)
-    if daemon.holder(settings.directory) or survivors(settings):
-        raise FleetError("Not everything has ended: `hubbub fleet status` shows what runs.")
 
 
 @fleet.command()

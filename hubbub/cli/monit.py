@@ -10,6 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from hubbub.cli.fleet_start import NotUpError
 from hubbub.fleet.errors import FleetError
 
 EVERY_SECONDS = 1.0
@@ -45,8 +46,6 @@ def show_status(status: Status, problems: Sequence[str]) -> None:
 
 def watch(ask: Callable[[], Status]) -> None:
     """Shows what `ask` answers each second until Ctrl+C. A supervisor that is away is said to be so."""
-    from hubbub.cli.fleet import NotUpError
-
     rates = Rates()
     with Live(console=Console(), screen=True, auto_refresh=False) as live:
         try:
