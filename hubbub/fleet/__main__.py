@@ -47,6 +47,7 @@ def main() -> None:
         settings = settings_of(directory)
         # Held open, and so locked, until this process ends.
         take_lock(directory)
+        logging.getLogger().addHandler(logs.Lines(settings.log_dir))
         asyncio.run(run(settings))
     except FleetError as error:
         print(error, file=sys.stderr)

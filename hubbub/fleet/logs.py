@@ -1,18 +1,24 @@
 """The fleet's log files: rotating, following and emptying them. Standard library only."""
 
 import json
+import logging
 import os
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from hubbub.fleet.log_file import Rotation, log_names, rotate_folder, rotated_files
+from hubbub.fleet.log_file import LogFile, Rotation, log_names, rotate_folder, rotated_files
+from hubbub.fleet.redaction import Redactor
 from hubbub.fleet.settings import FleetSettings, size
 
 COMBINED = "combined.log"
 ERRORS = "error.log"
+SUPERVISOR = "supervisor"
+LONGEST_TEXT = 8_000
 POLL_SECONDS = 0.2
 LAST_LINES = 100
 LAST_BYTES = 1 << 20
@@ -49,6 +55,47 @@ def flush(settings: FleetSettings) -> int:
         freed += path.stat().st_size
         os.truncate(path, 0)
     return freed
+
+
+class Lines(logging.Handler):
+    """The supervisor's own lines among the workers', as JSON: the same fields, and `worker` is "supervisor"."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._files = [
+            (LogFile(folder / COMBINED), logging.NOTSET),
+            (LogFile(folder / ERRORS), logging.ERROR),
+        ]
+        self._redactor = Redactor()
+        self._node = os.uname().nodename
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = {
+                "time": datetime.fromtimestamp(record.created, UTC).isoformat()[:-6] + "Z",
+                "level": record.levelname.lower(),
+                "logger": record.name,
+                "event": self._text(record.getMessage()),
+                "worker": SUPERVISOR,
+                "node": self._node,
+            }
+            if record.exc_info:
+                line["exception"] = self._text(
+                    "".join(traceback.format_exception(*record.exc_info))
+                )
+            encoded = json.dumps(line).encode() + b"\n"
+        except Exception:
+            self.handleError(record)
+            return
+        for file, lowest in self._files:
+            if record.levelno >= lowest:
+                file.write(encoded)
+
+    def _text(self, text: str) -> str:
+        text = self._redactor.text(text)
+        if len(text) <= LONGEST_TEXT:
+            return text
+        return f"{text[: LONGEST_TEXT // 2]} … cut … {text[-LONGEST_TEXT // 2 :]}"
 
 
 class Tail:

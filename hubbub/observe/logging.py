@@ -14,8 +14,8 @@ import orjson
 import structlog
 
 from hubbub.fleet.log_file import LogFile, Rotation
+from hubbub.fleet.redaction import Redactor
 from hubbub.kernel.context import REQUEST, TRACE
-from hubbub.observe.redaction import Redactor
 
 LONGEST_LINE = 32_768
 """Bytes; what is longer is cut, and says so in `cut`."""

@@ -70,8 +70,7 @@ async def health(request: Request) -> Response:
         "bus": kernel.bus.mode,
         "loop_lag": request.app.state.loop_lag.figures(),
     }
-    for name, value in request.app.state.labels.items():
-        document[name] = value
+    document |= request.app.state.labels
     if unheard:
         document["unheard"] = [row.name for row in unheard]
     return json_response(document, 503 if status in UNREADY else 200)

@@ -9,9 +9,9 @@ from sentry_sdk.integrations.dedupe import DedupeIntegration
 from sentry_sdk.integrations.excepthook import ExcepthookIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration
 
+from hubbub.fleet.redaction import Redactor
 from hubbub.kernel.context import REQUEST
 from hubbub.observe.logging import Origin
-from hubbub.observe.redaction import Redactor
 
 DEPTH = 16
 """An event is nested: exception, values, stacktrace, frames, …"""

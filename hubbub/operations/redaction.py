@@ -5,7 +5,7 @@ import re
 from traceback import extract_tb
 from types import TracebackType
 
-from hubbub.observe.redaction import Redactor
+from hubbub.fleet.redaction import Redactor
 
 LONGEST_MESSAGE = 300
 LONGEST_STACK = 4_000

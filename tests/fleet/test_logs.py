@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 import multiprocessing
 import os
 import time
@@ -15,7 +16,7 @@ import pytest
 
 from hubbub.fleet import log_file
 from hubbub.fleet.log_file import LOCK, LogFile, Rotation, rotate_folder, rotated_files
-from hubbub.fleet.logs import flush, follow, rotate
+from hubbub.fleet.logs import Lines, flush, follow, rotate
 from hubbub.fleet.settings import FleetSettings, load_settings
 
 WRITERS = 4
@@ -239,3 +240,25 @@ def test_flush_empties_what_is_written_and_removes_what_was_rotated(tmp_path: Pa
     file.write(b"after\n")
     assert (tmp_path / "combined.log").read_bytes() == b"after\n"
     assert (tmp_path / "blue-1.out").read_bytes() == b""
+
+
+def test_the_supervisor_writes_among_its_workers(tmp_path: Path) -> None:
+    logger = logging.getLogger("fleet.test")
+    handler = Lines(tmp_path)
+    logger.addHandler(handler)
+    try:
+        logger.warning("blue-1 said %s", "password=s3cr3t-Va1ue")
+        try:
+            raise ValueError("postgresql://u:s3cr3t-Va1ue@h/d " + "x" * 50_000)
+        except ValueError:
+            logger.exception("failed")
+    finally:
+        logger.removeHandler(handler)
+    text = (tmp_path / "combined.log").read_text()
+    assert "Va1ue" not in text
+    said, failed = (json.loads(line) for line in text.splitlines())
+    assert said["event"] == "blue-1 said password=***"
+    assert (said["level"], said["worker"], said["time"][-1]) == ("warning", "supervisor", "Z")
+    assert failed["exception"].startswith("Traceback")
+    assert len(text) < 12_000
+    assert json.loads((tmp_path / "error.log").read_text()) == failed

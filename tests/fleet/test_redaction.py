@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from hubbub.observe.redaction import HIDDEN, Redactor
+from hubbub.fleet.redaction import HIDDEN, Redactor
 
 SECRET = "s3cr3t-Va1ue.x9"
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlLXZhbHVl"
