@@ -294,6 +294,7 @@ async def test_clients_follow_a_drain_and_a_resume(
             async with watching(*clients) as watchers:
                 await asyncio.gather(*(client.follow({room: 0}) for client in clients))
                 await until(lambda: sockets(listener, blue) == len(clients))
+                told = [note_goaways(client) for client in clients]
                 written = Writers(clients[:6] + clients[-2:], room)
 
                 # The new colour serves too, then it alone; the old one sends its clients there.
@@ -311,6 +312,12 @@ async def test_clients_follow_a_drain_and_a_resume(
                 # At a pace, and not for ever.
                 assert DRAIN_SECONDS / 2 < time.monotonic() - began < SECONDS
                 assert {client.connects for client in clients} == {2}
+                assert all(len(notes) == 1 for notes in told)
+                assert {note["reason"] for (note,) in told} == {"draining"}
+                # Each in its own turn.
+                waits = sorted(note["retry_after"] for (note,) in told)
+                assert len(set(waits)) == len(clients)
+                assert waits[-1] - waits[0] > DRAIN_SECONDS / 2
 
                 # It goes on answering, but takes no sockets.
                 headers = {"Authorization": f"Bearer {owner._token}"}
@@ -357,6 +364,20 @@ async def test_clients_follow_a_drain_and_a_resume(
 def beat_of(listener: Listener, server: ServerProcess) -> dict[str, Any]:
     listener.hear()
     return listener.last.get(server.pid, {})
+
+
+def note_goaways(client: Client) -> list[dict[str, Any]]:
+    """What this connection of the client is told from now on."""
+    notes: list[dict[str, Any]] = []
+    assert client._socket is not None
+    handle = client._socket.handlers["/"]["goaway"]
+
+    def note(data: dict[str, Any]) -> None:
+        notes.append(data)
+        handle(data)
+
+    client._socket.on("goaway", note)
+    return notes
 
 
 def sockets(listener: Listener, server: ServerProcess) -> int:
