@@ -30,7 +30,10 @@ class Front(State):
         """Whether the proxy has been told what is so now."""
 
     def backends(self) -> list[Backend]:
-        """Who serves: ready workers of table.colour and those in `in_rotation`, but none that hangs."""
+        """Who serves: ready workers of table.colour and those in `in_rotation`, but none that hangs.
+
+        All others that live keep the sessions they have, and get no new ones.
+        """
         serving = [
             process
             for process in self.table.processes
@@ -40,7 +43,18 @@ class Front(State):
         ]
         well = [process for process in serving if process.name not in self.suspects]
         # All of them late at once is the machine's fault, and no reason to serve nobody.
-        return [Backend(process.name, process.port) for process in well or serving]
+        others = [
+            process
+            for process in self.table.processes
+            if process.kind == "worker"
+            and process.pid
+            and process.state in ("ready", "draining", "warm")
+            and process not in serving
+        ]
+        return [
+            *(Backend(process.name, process.port) for process in well or serving),
+            *(Backend(process.name, process.port, "drain") for process in others),
+        ]
 
     @property
     def is_proxy_ready(self) -> bool:
