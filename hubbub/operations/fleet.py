@@ -9,6 +9,7 @@ from typing import Any
 
 from hubbub.fleet.control import call_async
 from hubbub.fleet.errors import FleetError
+from hubbub.fleet.host import Host
 
 logger = logging.getLogger("hubbub.operations")
 
@@ -16,24 +17,15 @@ FRESH_SECONDS = 1.0
 ANSWER_SECONDS = 1.5
 SHOWN_ROLLOUTS = 20
 SHOWN_ALARMS = 20
-HOST = (
-    "cpu",
-    "memory_used",
-    "memory_total",
-    "disk_used",
-    "disk_total",
-    "network_in",
-    "network_out",
-    "load",
-)
 PROCESS = ("name", "kind", "colour", "port", "state", "pid", "restarts", "reason", "cpu", "memory")
 
 
 class Fleet:
-    """Asks at most once a second, however many look. Without a socket there is no fleet."""
+    """Asks at most once a second, however many look. Without a socket there is no fleet, only the machine."""
 
     def __init__(self, control: str) -> None:
         self._directory = Path(control).parent if control else None
+        self._host = None if control else Host()
         self._status: dict[str, Any] = {}
         self._problem = ""
         self._asked_at = float("-inf")
@@ -42,7 +34,7 @@ class Fleet:
     async def status(self) -> dict[str, Any]:
         """`{state: "none" | "ok" | "silent", …}`; while the supervisor is silent, what it said last."""
         if self._directory is None:
-            return {"state": "none"}
+            return {"state": "none", "host": self._host.figures() if self._host else {}}
         if time.monotonic() - self._asked_at >= FRESH_SECONDS:
             if self._asking is None:
                 self._asking = asyncio.create_task(self._ask(self._directory), name="ask the fleet")
@@ -78,7 +70,7 @@ def shorten_status(status: Mapping[str, Any]) -> dict[str, Any]:
         "memory": fleet.get("memory", 0),
         "release": name_release(fleet.get("release", "")),
         "processes": [shorten_process(process) for process in status.get("processes", ())],
-        "host": {name: status["host"][name] for name in HOST if name in status.get("host", {})},
+        "host": status.get("host", {}),
         "rollout": shorten_rollout(status["rollout"]) if status.get("rollout") else None,
         "rollouts": newest_first(
             [shorten_rollout(one) for one in status.get("rollouts", ())], "started_at"

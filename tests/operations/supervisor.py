@@ -55,7 +55,7 @@ def status(*workers: dict[str, Any], **more: Any) -> dict[str, Any]:
             "cpu": 0.3,
             "memory_used": 3 << 30,
             "memory_total": 8 << 30,
-            "load": [0.5, 0.4, 0.3],
+            "load": 0.5,
         },
         "history": [],
         **more,

@@ -82,7 +82,7 @@ export interface Host {
   disk_total?: number;
   network_in?: number;
   network_out?: number;
-  load?: number | number[];
+  load?: number;
 }
 
 export interface Fleet {

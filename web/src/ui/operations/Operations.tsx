@@ -65,18 +65,16 @@ function Page() {
                 to={now}
               />
             </Section>
+            <Machine host={snapshot.fleet.host ?? {}} />
             {snapshot.fleet.state !== "none" && (
-              <>
-                <Machine host={snapshot.fleet.host ?? {}} />
-                <div className="grid gap-x-10 lg:grid-cols-2">
-                  <Section title="Rollouts">
-                    <Rollouts rollouts={withRunning(snapshot.fleet)} />
-                  </Section>
-                  <Section title="Alarms">
-                    <Alarms alarms={snapshot.fleet.alarms ?? []} />
-                  </Section>
-                </div>
-              </>
+              <div className="grid gap-x-10 lg:grid-cols-2">
+                <Section title="Rollouts">
+                  <Rollouts rollouts={withRunning(snapshot.fleet)} />
+                </Section>
+                <Section title="Alarms">
+                  <Alarms alarms={snapshot.fleet.alarms ?? []} />
+                </Section>
+              </div>
             )}
             <Errors />
           </>
@@ -171,7 +169,6 @@ function Checks({ checks }: { checks: Record<string, string> }) {
 }
 
 function Machine({ host }: { host: Host }) {
-  const load = Array.isArray(host.load) ? host.load[0] : host.load;
   const share = (used?: number, total?: number) => (used === undefined || !total ? null : used / total);
   const meters: [string, number | null, string][] = [
     ["CPU", host.cpu ?? null, percent(host.cpu)],
@@ -181,7 +178,7 @@ function Machine({ host }: { host: Host }) {
   const facts: [string, string][] = [
     ["Network in", `${bytes(host.network_in)}/s`],
     ["Network out", `${bytes(host.network_out)}/s`],
-    ["Load", rate(load)],
+    ["Load", rate(host.load)],
   ];
   return (
     <Section title="Machine">
