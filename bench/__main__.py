@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.charts import draw_all
 from bench.machine import machine_name
 from bench.nodes import run_nodes
-from bench.ops.run import keep, run_ops
+from bench.ops.run import measure as measure_ops
 from bench.product import run_product
 from bench.report import Measured, budgets, page
 from bench.transport import run_transport
@@ -62,13 +62,12 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         results += run_product(rounds, seconds, say)
     if "nodes" in options.only or not (options.only or options.quick):
         results += run_nodes(rounds, seconds, say)
-    when = time.strftime("%Y-%m-%d", time.gmtime())
     if "ops" in options.only or not (options.only or options.quick):
         # It has a page of its own: bench/results/ops.md.
-        keep(run_ops(options.rounds or 1, say), machine_name(), when)
+        measure_ops(options.rounds or 1, say)
     return {
         "machine": machine_name(),
-        "when": when,
+        "when": time.strftime("%Y-%m-%d", time.gmtime()),
         "command": "make bench-quick" if options.quick else "make bench",
         "results": results,
     }

@@ -7,9 +7,8 @@ import argparse
 import json
 import time
 
-from bench.machine import machine_name
 from bench.ops.report import misses
-from bench.ops.run import KEPT, keep, names, run_ops, write_page
+from bench.ops.run import KEPT, measure, names, write_page
 from scripts.house import tell
 
 
@@ -26,8 +25,7 @@ def main() -> None:
         found = json.loads(KEPT.read_text())
         write_page(found)
     else:
-        results = run_ops(options.rounds, say, options.only, options.reloads)
-        found = keep(results, machine_name(), time.strftime("%Y-%m-%d", time.gmtime()))
+        found = measure(options.rounds, say, options.only, options.reloads)
     for miss in misses(found):
         tell(f"Missed: {miss}")
 

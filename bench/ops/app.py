@@ -115,6 +115,8 @@ class App:
         await send({"type": "websocket.send", "text": f"hello {self.pid}"})
         told = asyncio.Event()
         self.sockets.add(told)
+        if self.draining:
+            told.set()
         telling = asyncio.create_task(self._tell(told, send))
         try:
             while (message := await receive())["type"] == "websocket.receive":

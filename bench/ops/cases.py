@@ -88,7 +88,7 @@ async def reloads(start: Start, times: int) -> Figures:
     contestant = start(2)
     async with loaded(contestant) as load:
         each = [await reload_once(contestant, load, str(number + 2)) for number in range(times)]
-        memory = resident(contestant.supervisor())
+        memory = resident(contestant.watchers())
     lost, doubled = load.tally()
     return {
         "reloads": each,
@@ -152,12 +152,11 @@ async def kill_supervisor(start: Start) -> Figures:
         mark = load.mark()
         contestant.kill_supervisor()
         await asyncio.sleep(RESTART_DELAY)
-        began = time.monotonic()
         done = await contestant.revive()
         adopted = None
-        while adopted is None and time.monotonic() - began < WATCH_SUPERVISOR:
+        while adopted is None and time.monotonic() - mark.at < WATCH_SUPERVISOR:
             if before <= await contestant.managed():
-                adopted = time.monotonic() - began
+                adopted = time.monotonic() - mark.at
             await asyncio.sleep(0.05)
         await asyncio.sleep(AFTER)
         return {

@@ -56,6 +56,10 @@ class Contestant(ABC):
     def supervisor(self) -> list[int]:
         """The processes that watch, beside workers and proxy."""
 
+    def watchers(self) -> list[int]:
+        """The processes whose memory is what the tool costs."""
+        return self.supervisor()
+
     @abstractmethod
     async def managed(self) -> set[int]:
         """The workers that the supervisor says are its own; none while it does not answer."""

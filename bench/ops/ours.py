@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from bench.ops.app import HANDLED
 from bench.ops.contestants import MEMORY_LIMIT, Contestant
 from bench.ops.programs import START, Done, ports, tool
@@ -104,12 +106,16 @@ class Ours(Contestant):
             raise ServerError(f"hubbub fleet up failed: {done.output[-2000:]}")
 
     async def revive(self) -> Done:
-        # As its systemd unit does.
-        self.place.start([*HUBBUB, "up", "--foreground"], "up.log")
+        # Without systemd a small shell does, and has begun.
         return Done(0, 0.0, "")
 
     def supervisor(self) -> list[int]:
         return [daemon.holder(self.directory)]
+
+    def watchers(self) -> list[int]:
+        supervisors = self.supervisor()
+        parents = {psutil.Process(pid).ppid() for pid in supervisors}
+        return supervisors + [each.pid for each in self.place.processes() if each.pid in parents]
 
     async def managed(self) -> set[int]:
         return {worker["pid"] for worker in await self._workers()}

@@ -119,6 +119,9 @@ class Place:
 
 
 def kill(pid: int) -> None:
+    """kill -9. Raises ProcessLookupError, also for what is no process: 0 would be all of us."""
+    if pid <= 0:
+        raise ProcessLookupError(f"there is no process {pid}")
     os.kill(pid, signal.SIGKILL)
 
 

@@ -156,7 +156,7 @@ ROWS = [
     ),
     Row(
         "kill-supervisor",
-        "… started again, it has its workers after",
+        "… it is back and has its workers after",
         adopted,
         "≤ 2 s",
         at_most("adopted", 2),

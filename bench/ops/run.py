@@ -3,11 +3,15 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from bench.machine import machine_name
 from bench.ops.availability import availability
 from bench.ops.cases import CASES, Figures, run_case
 from bench.ops.contestants import Contestant
@@ -44,12 +48,11 @@ def names() -> list[str]:
 
 def run_ops(
     rounds: int, say: Say, only: Sequence[str] = (), reloads: int | None = None
-) -> list[Figures]:
+) -> Iterator[Figures]:
     """Every case for every contestant, or those named. A contestant that fails is said so, and the rest goes on."""
     contestants = [name for name in CONTESTANTS if name in only] or list(CONTESTANTS)
     everything = ["reload", *CASES, *OURS_ALONE]
     cases = [name for name in everything if name in only] or everything
-    results = []
     for name in contestants:
         for case in cases:
             if case in OURS_ALONE and name != "fleet":
@@ -57,11 +60,8 @@ def run_ops(
             for number in range(rounds if case in CASES else 1):
                 kind = CONTESTANTS[name]
                 figures = one(kind, case, reloads or RELOADS.get(name, FEWER))
-                results.append(
-                    {"contestant": kind.name, "case": case, "round": number + 1, **figures}
-                )
                 say(f"{kind.name}: {case}: {summary(figures)}")
-    return results
+                yield {"contestant": kind.name, "case": case, "round": number + 1, **figures}
 
 
 def one(kind: type[Contestant], case: str, reloads: int) -> Figures:
@@ -81,7 +81,7 @@ def one(kind: type[Contestant], case: str, reloads: int) -> Figures:
             if case == "availability":
                 return asyncio.run(availability(start, AVAILABLE_SECONDS, seed=1))
             return asyncio.run(run_case(case, start, reloads))
-        except (ServerError, TimeoutError, OSError) as error:
+        except (ServerError, TimeoutError, OSError, psutil.Error) as error:
             return {"error": str(error)[-1500:] or type(error).__name__}
 
 
@@ -98,6 +98,18 @@ def summary(figures: Figures) -> str:
         shown["codes"] = sorted({reload["code"] for reload in each}, key=str)
         shown["changed"] = sum(reload["changed"] for reload in each)
     return json.dumps(shown)
+
+
+def measure(
+    rounds: int, say: Say, only: Sequence[str] = (), reloads: int | None = None
+) -> dict[str, Any]:
+    """Runs them, and keeps what was found case by case: an end in the middle loses little."""
+    when = time.strftime("%Y-%m-%d", time.gmtime())
+    results: list[Figures] = []
+    for result in run_ops(rounds, say, only, reloads):
+        results.append(result)
+        keep(results, machine_name(), when)
+    return keep(results, machine_name(), when)
 
 
 def keep(results: list[Figures], machine: str, when: str) -> dict[str, Any]:

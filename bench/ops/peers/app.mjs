@@ -54,6 +54,7 @@ upgrader.on('connection', (socket) => {
     socket.send(text);
   });
   socket.send(`hello ${process.pid}`);
+  if (draining) socket.send('goaway');
 });
 
 function sleep(milliseconds) {
