@@ -11,7 +11,6 @@ from pathlib import Path
 
 from hubbub.fleet.control import call
 from hubbub.fleet.errors import FleetError
-from hubbub.fleet.processes import tail
 from hubbub.fleet.settings import FleetSettings, SettingsError, dump_settings, parse_settings
 
 SETTINGS = "settings.json"
@@ -20,6 +19,8 @@ OUTPUT = "supervisor.out"
 MODULE = "hubbub.fleet"
 START_SECONDS = 60.0
 """The first start may have to set up a database."""
+SHOWN = 2_000
+"""Bytes of what a supervisor that did not start has said."""
 WATCHDOG_SECONDS = 30
 
 
@@ -43,7 +44,9 @@ def start(settings: FleetSettings, seconds: float = START_SECONDS) -> int:
             time.sleep(0.2)
             if holder(settings.directory) == 0:
                 break
-    said = tail(output, min(output.stat().st_size - before, 2_000) if output.exists() else 0)
+    with output.open("rb") as file:
+        file.seek(before)
+        said = file.read()[-SHOWN:].decode(errors="replace").strip()
     raise FleetError(f"The supervisor did not start.\n{said or f'Its output is in {output}.'}")
 
 

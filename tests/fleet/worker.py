@@ -77,6 +77,7 @@ class Worker:
         task.add_done_callback(self.tasks.discard)
 
     def drain(self) -> None:
+        print(f"{NAME} drains", flush=True)
         self.draining = True
         self.spawn(self.close_sockets(DRAIN_SECONDS))
 
