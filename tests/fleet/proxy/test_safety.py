@@ -5,6 +5,7 @@ import json
 import ssl
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -19,6 +20,7 @@ from hubbub.fleet.proxy import (
 from hubbub.fleet.proxy.certificates import Certificate
 from hubbub.fleet.settings import FleetSettings, ProxySettings
 from tests.fleet.proxy.site import DRIVERS, Site, eventually, running_site
+from tests.servers import free_port
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.anyio
@@ -199,6 +201,50 @@ def built(tmp_path: Path) -> Path:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     return tmp_path
+
+
+async def test_takes_over_changed_settings(driver: str) -> None:
+    async with running_site(driver, 1, tls=False) as site:
+        socket = await site.websocket()
+        changed = replace(
+            site.settings.proxy,
+            https=f"127.0.0.1:{free_port()}",
+            certificate="self-signed",
+            requests_per_second=1,
+        )
+        site.settings = replace(site.settings, proxy=changed)
+        site.proxy = DRIVERS[driver](site.settings)
+        site.proxy.prepare(site.shown("blue-1"))
+        await site.proxy.reload()
+        assert await site.proxy.ready()
+        async with site.client() as client:
+            statuses = [(await client.get("/")).status_code for _ in range(16)]
+        assert statuses[0] == 200
+        assert statuses[-1] == 429
+        assert await socket.echoes()
+        socket.close()
+
+
+async def test_lets_certbot_answer(driver: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_port()
+    for module in (haproxy_configuration, nginx_configuration):
+        monkeypatch.setattr(module, "ACME_PORT", port)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        path = request.split(b" ")[1]
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(path), path))
+        await writer.drain()
+        writer.close()
+
+    async with running_site(driver, 1) as site:
+        path = "/.well-known/acme-challenge/token"
+        async with httpx2.AsyncClient(base_url=site.http) as client:
+            assert (await client.get(path)).status_code in (502, 503)
+            server = await asyncio.start_server(serve, "127.0.0.1", port)
+            async with server:
+                assert (await client.get(path)).text == path
+            assert (await client.get("/.well-known/other")).status_code == 301
 
 
 async def test_nginx_serves_the_built_client(built: Path) -> None:
