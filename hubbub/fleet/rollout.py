@@ -9,6 +9,7 @@ Every step is in the table before it is taken: a supervisor that was killed in t
 
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -107,6 +108,8 @@ class Rollouts:
             if not self._called_off_by:
                 raise
             raise FleetError(f"{self._called_off_by} rolled it back.") from None
+        except FleetError as error:
+            raise FleetError(self._reason(error)) from None
         finally:
             self._work = None
         return rollout
@@ -188,8 +191,7 @@ class Rollouts:
         supervisor, table = self._supervisor, self._supervisor.table
         old, new = table.colour, other(table.colour)
         try:
-            for worker in supervisor.workers(new):
-                await supervisor.stop_process(worker)
+            await self._stop_all(new)
             supervisor.settings_of[new] = settings
             changed = settings.count != supervisor.settings.count
             workers = await self._start(new, settings.count if changed else table.wanted, progress)
@@ -221,6 +223,8 @@ class Rollouts:
                 raise FleetError(alarm.text)
 
     def _reason(self, error: BaseException) -> str:
+        if self._supervisor.ending.is_set():
+            return "The fleet was taken down meanwhile."
         return f"{self._called_off_by} rolled it back." if self._called_off_by else str(error)
 
     async def _start(self, colour: Colour, count: int, progress: Progress) -> list[Process]:
@@ -229,9 +233,13 @@ class Rollouts:
         seconds = supervisor.settings_of[colour].rollout.ready_seconds
         progress(f"{count} {colour} workers are started.")
 
+        # All at once would leave those that serve without a core.
+        room = asyncio.Semaphore(os.cpu_count() or 1)
+
         async def start() -> Process:
-            worker = await supervisor.start_worker(colour)
-            await supervisor.wait_ready(worker, seconds)
+            async with room:
+                worker = await supervisor.start_worker(colour)
+                await supervisor.wait_ready(worker, seconds)
             progress(f"{worker.name} is ready on port {worker.port}.")
             return worker
 
@@ -312,8 +320,7 @@ class Rollouts:
     async def _restart(self, rollout: Rollout, settings: FleetSettings, progress: Progress) -> None:
         supervisor, table = self._supervisor, self._supervisor.table
         old, new = table.colour, other(table.colour)
-        for worker in supervisor.workers(new):
-            await supervisor.stop_process(worker)
+        await self._stop_all(new)
         changed = settings.count != supervisor.settings.count
         supervisor.settings_of[new] = settings
         self._serve_with(new, settings.count if changed else table.wanted)
