@@ -104,6 +104,13 @@ async def test_a_sane_request_id_of_a_trusted_proxy_is_kept(
         assert fresh.json()["request_id"] == fresh.headers["x-request-id"]
 
 
+async def test_a_process_that_leaves_lets_its_connections_go(application: Application) -> None:
+    async with http(application) as client:
+        assert "connection" not in (await client.get("/api/sync")).headers
+        application._edge.leaving = True
+        assert (await client.get("/api/sync")).headers["connection"] == "close"
+
+
 def as_bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
 
