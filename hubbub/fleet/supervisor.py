@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hubbub.fleet import contract, processes, restarts, web
-from hubbub.fleet.control import SOCKET
+from hubbub.fleet import contract, processes, restarts
 from hubbub.fleet.errors import BusyError, FleetError
 from hubbub.fleet.front import Front
-from hubbub.fleet.health import ANSWER_SHOWN, HEARTBEAT_SOCKET, Health
+from hubbub.fleet.health import Health
 from hubbub.fleet.processes import Child
 from hubbub.fleet.proxy import ProxyError
 from hubbub.fleet.settings import FleetSettings
+from hubbub.fleet.starting import answers_ready, inherited, wait_ready, worker_environment
 from hubbub.fleet.table import Colour, Process
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ SERVICE_SECONDS = 30.0
 ASK_READY = 0.05
 READY_SECONDS = 2.0
 """How long one answer about being ready may take."""
-NOT_PASSED_ON = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "MAINPID", "INVOCATION_ID")
-"""What systemd told the supervisor alone."""
 
 
 class Supervisor(Front):
@@ -117,7 +115,7 @@ class Supervisor(Front):
 
         processes.spawn(
             process.command,
-            self.environment(process),
+            self._environment(process),
             process.folder or os.getcwd(),
             self.output(process),
             started,
@@ -128,28 +126,14 @@ class Supervisor(Front):
         logger.info("%s started as process %d", name, process.pid)
         self.watch_start(process)
 
-    def environment(self, process: Process) -> dict[str, str]:
-        """What it runs with: ours, and for a worker the settings', the services' and the contract's."""
+    def _environment(self, process: Process) -> dict[str, str]:
         if service := self.services.get(process.name):
             return dict(service.environment)
-        ours = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
         if process.kind != "worker":
-            return ours
-        settings = self.settings_of[process.colour]
-        return {
-            **ours,
-            **self.environment_of_services,
-            **settings.environment,
-            contract.HOST: "127.0.0.1",
-            contract.PORT: str(process.port),
-            contract.NAME: process.name,
-            contract.HEARTBEAT: str(settings.directory / HEARTBEAT_SOCKET),
-            contract.CONTROL: str(settings.directory / SOCKET),
-            contract.DRAIN_SECONDS: str(settings.rollout.drain_seconds),
-            contract.GRACE_SECONDS: str(settings.grace_seconds),
-            contract.RELEASE: process.release,
-            contract.COLOUR: process.colour,
-        }
+            return inherited()
+        return worker_environment(
+            process, self.settings_of[process.colour], self.environment_of_services
+        )
 
     def output(self, process: Process) -> Path:
         """The file of what it prints."""
@@ -167,8 +151,8 @@ class Supervisor(Front):
             try:
                 async with asyncio.timeout(READY_SECONDS):
                     ready = await self._is_ready(process)
-            except TimeoutError:
-                ready, process.reason = False, "does not answer"
+            except (OSError, ProxyError) as error:
+                ready, process.reason = False, str(error) or "does not answer"
             if process.pid != pid or process.state != "starting":
                 return
             if ready:
@@ -182,44 +166,21 @@ class Supervisor(Front):
         if process.kind == "service":
             service = self.services.get(process.name)
             return service is None or await service.ready()
-        try:
-            status, body = await web.get(process.port, self.settings.probe_path, READY_SECONDS)
-        except TimeoutError:
-            raise
-        except (OSError, ValueError) as error:
-            process.reason = f"does not answer: {error}"
-            return False
-        process.reason = f"answers {status}: {body.decode(errors='replace')[:ANSWER_SHOWN]}"
-        return status == 200
+        path = self.settings_of[process.colour].probe_path
+        ready, process.reason = await answers_ready(process.port, path, READY_SECONDS)
+        return ready
 
     def _is_now_ready(self, process: Process) -> None:
         process.state, process.reason = "ready", ""
         for alarm in ("failed", "not ready", "restarts"):
             self.clear_alarm(alarm, process.name)
         self.save()
-        took = process.uptime
-        logger.info("%s is ready after %.2f s", process.name, took)
+        logger.info("%s is ready after %.2f s", process.name, process.uptime)
         self.show_soon()
 
     async def wait_ready(self, process: Process, seconds: float) -> None:
         """Returns when it is ready. Raises FleetError with the reason and the end of its output otherwise."""
-        deadline = time.monotonic() + seconds
-        pid = process.pid
-        while process.state != "ready":
-            if process.pid != pid or not pid:
-                raise FleetError(self._why(process, f"{process.name} ended: {process.reason}"))
-            if process.state != "starting":
-                raise FleetError(f"{process.name} is {process.state} meanwhile.")
-            if time.monotonic() > deadline:
-                said = process.reason or "no answer"
-                raise FleetError(
-                    self._why(process, f"{process.name} was not ready within {seconds:g} s: {said}")
-                )
-            await asyncio.sleep(ASK_READY)
-
-    def _why(self, process: Process, sentence: str) -> str:
-        output = processes.tail(self.output(process))
-        return f"{sentence}\n{output}" if output else sentence
+        await wait_ready(process, seconds, self.output(process))
 
     def adopt(self) -> None:
         """Takes over what an earlier supervisor left running, and sees what has ended since."""
