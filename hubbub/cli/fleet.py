@@ -84,13 +84,18 @@ def ask(verb: str, **arguments: Any) -> dict[str, Any]:
 @click.option(
     "--local", is_flag=True, help="Set up PostgreSQL and Redis here as well (FLEET_LOCAL)."
 )
+@click.option("--install", is_flag=True, help="With --local: install their packages, as root.")
 @click.option("--mode", type=click.Choice(MODES), help="FLEET_MODE.")
 @click.option("--foreground", is_flag=True, help="Be the supervisor, as under systemd.")
-def up(local: bool, mode: str | None, foreground: bool) -> None:
+def up(local: bool, install: bool, mode: str | None, foreground: bool) -> None:
     """Start the supervisor and all it runs, and wait until everything is ready."""
     # In the environment, since that is where a later `reload` finds them again.
     if local:
         os.environ["FLEET_LOCAL"] = "true"
+    if install:
+        from hubbub.fleet.local import find_programs
+
+        find_programs(install=True)
     if mode:
         os.environ["FLEET_MODE"] = mode
     bring_up(read_settings(), foreground=foreground)
