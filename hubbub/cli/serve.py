@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO, TYPE_CHECKING
+from urllib.parse import unquote
 
 import uvicorn
 
@@ -84,6 +85,8 @@ def serve(settings: Settings, database: Database, logs: Logs, place: Place) -> N
     host, port = listener.getsockname()[:2]
     node = node_of(settings, port)
     application = create_app(settings, node=node, logs=logs, place=place)
+    # Outside production they are made and kept, not set.
+    logs.redactor.learn(application.kernel.secrets)
     tracing = start_reporting(settings, application, logs)
     if settings.redis_url:
         asyncio.run(check_secrets(settings.redis_url, application.kernel.secrets))
@@ -153,6 +156,9 @@ def start_logging(settings: Settings) -> Logs:
     # The supervisor rotates the files, and what is printed there goes to a file of its own: errors are enough.
     supervised = contract.HEARTBEAT in os.environ
     secrets = [*split_secrets(settings.jwt_secret), settings.metrics_token.get_secret_value()]
+    for url in (settings.database_url, settings.redis_url, settings.jobs_url, settings.relay_url):
+        _, _, password = url.partition("://")[2].rpartition("@")[0].partition(":")
+        secrets += [password, unquote(password)]
     try:
         return configure_logging(
             settings.log_level,

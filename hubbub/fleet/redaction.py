@@ -77,8 +77,16 @@ class Redactor:
     """Hides secrets in text and in structures; `known` are secrets in force, hidden wherever they appear."""
 
     def __init__(self, known: Iterable[str] = ()) -> None:
-        words = sorted({word for word in known if len(word) >= SHORTEST_KNOWN}, key=len)
-        self._known = re.compile("|".join(map(re.escape, reversed(words)))) if words else None
+        self._words: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+        self.learn(known)
+
+    def learn(self, known: Iterable[str]) -> None:
+        """Hides these, too, from now on."""
+        self._words |= {word for word in known if len(word) >= SHORTEST_KNOWN}
+        # The longest first: one may be the beginning of another.
+        words = sorted(self._words, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, words))) if words else None
 
     def text(self, text: str) -> str:
         """The text with every secret that can be told from its shape, or is known, replaced."""

@@ -128,6 +128,8 @@ def test_hides_known_secrets_wherever_they_are() -> None:
     redactor = Redactor(["a-known-value", "a-known-value-and-more", "short"])
     assert redactor.text("x a-known-value-and-more y") == f"x {HIDDEN} y"
     assert redactor.text("short words stay") == "short words stay"
+    redactor.learn(["learnt-later-1"])
+    assert redactor.text("a-known-value learnt-later-1") == f"{HIDDEN} {HIDDEN}"
 
 
 def test_is_quick_on_a_long_text() -> None:
