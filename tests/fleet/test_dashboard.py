@@ -32,8 +32,8 @@ TOKEN = "a-token-for-metrics-only"
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[str]:
-    """/metrics of a supervisor with one worker of the product, and HAProxy with TLS."""
+def told() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """/metrics and combined.log of a supervisor with one worker of the product, and HAProxy with TLS."""
     if shutil.which("haproxy") is None:
         pytest.skip("haproxy is not installed")
     # A short path: unix sockets have 107 characters.
@@ -58,10 +58,17 @@ def page() -> Iterator[str]:
         fleet.until(lambda: answers(f"http://{http}/"))
         with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=30) as answer:
             assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-            yield answer.read().decode()
+            page = answer.read().decode()
+        log = (folder / "logs/combined.log").read_bytes()
+        yield page, [json.loads(line) for line in log.splitlines()]
     finally:
         fleet.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def page(told: tuple[str, list[dict[str, Any]]]) -> str:
+    return told[0]
 
 
 def answers(url: str) -> bool:
@@ -110,6 +117,13 @@ def test_the_page_is_valid_and_has_the_worker(page: str) -> None:
     assert 'fleet_worker_scraped{worker="blue-1"' in page
     assert re.search(r'^hubbub_http_seconds_bucket\{worker="blue-1".*route="/readyz"', page, re.M)
     assert TOKEN not in page
+
+
+def test_supervisor_and_worker_share_a_log(told: tuple[str, list[dict[str, Any]]]) -> None:
+    lines = told[1]
+    assert {"supervisor", "blue-1"} <= {line["worker"] for line in lines}
+    assert all({"time", "level", "event", "node"} <= set(line) for line in lines)
+    assert any(line["event"] == "Hubbub is up" for line in lines)
 
 
 def test_the_dashboard_asks_for_what_there_is(names: set[str]) -> None:
