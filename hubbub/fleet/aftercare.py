@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hubbub.fleet.canary import Figures, Window, failing, figures
 from hubbub.fleet.colours import other
-from hubbub.fleet.errors import FleetError
+from hubbub.fleet.errors import BusyError, FleetError
 from hubbub.fleet.rollout import BEFORE, ROLL_BACK, ROLLED_BACK, Rollouts
 from hubbub.fleet.scaling import Scaler, look_at, scale
 from hubbub.fleet.table import Rollout
@@ -44,23 +44,29 @@ class Aftercare:
 
     async def run(self) -> None:
         """Ends what an earlier supervisor began, then looks after everything until it is cancelled."""
-        supervisor = self._supervisor
         if self._rollouts.current is not None:
-            async with supervisor.changing("ending the rollout", operator=False):
-                await self._try(self._rollouts.recover())
+            await self._try(self._recover())
         while True:
             await asyncio.sleep(EVERY_SECONDS)
             if self._rollouts.current is None:
                 await self._try(self._watch())
-                self._give_up_warm()
+                await self._try(self._give_up_warm())
                 await self._try(self._scale())
 
     async def _try(self, work: Coroutine[Any, Any, None]) -> None:
         """What goes wrong here is nobody's request: it is logged, and tried again."""
         try:
             await work
+        except BusyError:
+            return
         except FleetError as error:
             logger.warning("%s", error)
+        except Exception:
+            logger.exception("the supervisor failed at something between two verbs")
+
+    async def _recover(self) -> None:
+        async with self._supervisor.changing("ending the rollout", operator=False):
+            await self._rollouts.recover()
 
     async def _watch(self) -> None:
         """Goes back by itself when the new release raises an alarm while the old one is warm."""
@@ -95,7 +101,7 @@ class Aftercare:
             old += figures(worker.heartbeat)
         return failing(seen, old, supervisor.settings.rollout)
 
-    def _give_up_warm(self) -> None:
+    async def _give_up_warm(self) -> None:
         """Stops the colour out of rotation when its time is over."""
         supervisor, last = self._supervisor, self._last()
         if last is None:
@@ -103,6 +109,9 @@ class Aftercare:
         kept = supervisor.settings.rollout.warm_seconds
         over = last.ended_at + (BAD_KEPT_SECONDS if last.step == ROLL_BACK else kept) < time.time()
         for worker in supervisor.workers(other(supervisor.table.colour)):
+            if worker.state == "ready":
+                # A way back that the proxy took only later.
+                supervisor.drain(worker)
             lost = worker.state in ("failed", "stopped")
             if (lost or (over and worker.state == "warm")) and worker.name not in self._stopping:
                 # Not waited for: the way back must not wait for it either.

@@ -108,8 +108,13 @@ class Rollouts:
             if not self._called_off_by:
                 raise
             raise FleetError(f"{self._called_off_by} rolled it back.") from None
-        except FleetError as error:
-            raise FleetError(self._reason(error)) from None
+        except Exception as error:
+            reason = self._reason(error)
+            if not rollout.outcome:
+                self._end(rollout, "failed", reason)
+            if isinstance(error, FleetError):
+                raise FleetError(reason) from None
+            raise
         finally:
             self._work = None
         return rollout
@@ -153,8 +158,9 @@ class Rollouts:
             for worker in workers:
                 supervisor.drain(worker)
             raise FleetError(f"The earlier workers do not get ready again. {problems[0]}")
-        undone = table.rollouts[-1]
-        if undone.outcome in ("", "done"):
+        for undone in table.rollouts[-1:]:
+            if undone.outcome == "failed":
+                continue
             undone.outcome, undone.reason = "rolled back", reason
             undone.ended_at = undone.ended_at or time.time()
         rollout = self._record(who, release_of(supervisor.settings_of[good]), ROLL_BACK)
@@ -162,7 +168,12 @@ class Rollouts:
         changed = supervisor.settings_of[good].count != supervisor.settings.count
         # Those missing in it, because they ended while they were warm, the supervisor starts again.
         self._serve_with(good, len(workers) if changed else table.wanted)
-        await supervisor.show()
+        try:
+            await supervisor.show()
+        except FleetError as error:
+            # It is told again with each tick, and then they serve.
+            self._end(rollout, "failed", str(error))
+            raise
         progress(f"The {good} workers serve again; the {bad} ones are drained and then stopped.")
         for worker in supervisor.workers(bad):
             await self._let_go(worker)
@@ -182,7 +193,7 @@ class Rollouts:
         elif rollout.step == RESTART:
             await self._start_anew(rollout, other(table.colour), print)
         else:
-            await self._supervisor.show()
+            await self._supervisor.try_to_show()
             for worker in self._supervisor.workers(other(table.colour)):
                 await self._let_go(worker)
             self._end(rollout, "done", f"{text}; its successor ended it.")
@@ -207,20 +218,13 @@ class Rollouts:
         before = table.wanted
         self._serve_with(new, len(workers))
         try:
-            await self._show()
+            await supervisor.show()
         except FleetError as error:
             self._serve_with(old, before)
             await self._give_up(rollout, new, str(error))
             raise
         progress(f"The {new} workers serve; the {old} ones ask their clients to move.")
         await self._leave(rollout, old, progress)
-
-    async def _show(self) -> None:
-        """Raises FleetError when the proxy does not take the workers."""
-        await self._supervisor.show()
-        for alarm in self._supervisor.table.alarms:
-            if alarm.name == "proxy" and not alarm.until:
-                raise FleetError(alarm.text)
 
     def _reason(self, error: BaseException) -> str:
         if self._supervisor.ending.is_set():
@@ -267,7 +271,7 @@ class Rollouts:
                 rollout, "canary", progress, f"{canary.name} serves as a canary for {seconds:g} s."
             )
             supervisor.in_rotation = {canary.name}
-            await self._show()
+            await supervisor.show()
             new, old = Window(), Window()
             end = time.monotonic() + seconds
             while time.monotonic() < end:
@@ -350,7 +354,7 @@ class Rollouts:
             progress(f"{error}\nThe new workers are stopped, and old ones started again.")
             try:
                 await self._start(old, wanted, progress)
-                await supervisor.show()
+                await supervisor.try_to_show()
             finally:
                 self._end(rollout, "failed", str(error))
             raise FleetError(f"{error} The old workers were started again and serve.") from None
@@ -371,7 +375,7 @@ class Rollouts:
         """Takes the new workers away; the old ones have not been touched."""
         supervisor = self._supervisor
         supervisor.in_rotation = set()
-        await supervisor.show()
+        await supervisor.try_to_show()
         await self._stop_all(colour)
         self._end(rollout, "rolled back" if self._called_off_by else "failed", reason)
 

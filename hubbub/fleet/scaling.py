@@ -136,8 +136,8 @@ async def scale(supervisor: "Supervisor", to: int, progress: Progress) -> None:
             await supervisor.stop_process(worker)
             raise
         table.wanted += 1
-        await supervisor.show()
         supervisor.save()
+        await supervisor.show()
         progress(f"{worker.name} is ready; {table.wanted} of {to} workers.")
     if table.wanted > to:
         table.wanted = to
@@ -163,7 +163,7 @@ async def retire(supervisor: "Supervisor", workers: Sequence[Process], progress:
     """Drains these workers side by side, waits until their clients have gone elsewhere, and stops them."""
     for worker in workers:
         supervisor.drain(worker)
-    await supervisor.show()
+    await supervisor.try_to_show()
     deadline = time.monotonic() + supervisor.settings.rollout.drain_seconds + GONE_SECONDS
     while time.monotonic() < deadline and any(one.state == "draining" for one in workers):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
