@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
 from hubbub.fleet.proxy import Backend, ProxyError
@@ -24,6 +24,7 @@ from hubbub.fleet.proxy.haproxy_configuration import DRAINED_LIST, configuration
 from hubbub.fleet.settings import FleetSettings
 
 RELOAD_SECONDS = 20.0
+MASTER_TRIES = 60
 AT_A_TIME = 50
 """Commands in one line to HAProxy, whose length is bounded."""
 NO_STATE = "1\n"
@@ -72,6 +73,8 @@ class HAProxy:
     async def ready(self) -> bool:
         try:
             await self._ask("show info")
+            if not await self._worker():
+                return False
         except ProxyError:
             return False
         listening = [address for address in addresses(self._settings.proxy) if address]
@@ -88,11 +91,11 @@ class HAProxy:
     async def reload(self) -> None:
         wanted = self._shown()
         live = await self._ask("show servers state workers")
-        before = await self._worker()
+        before = await self._patient(self._worker)
         # HAProxy forgets who is drained, unless it finds it here. All else is in the configuration.
         replace(self._state, only_drained(live))
         try:
-            await ask(self._master, "reload\n", half_close=True)
+            await self._patient(self._start_reload)
             async with asyncio.timeout(RELOAD_SECONDS):
                 while True:
                     with contextlib.suppress(ProxyError):
@@ -171,6 +174,17 @@ class HAProxy:
             said = await self._ask("; ".join(commands[first : first + AT_A_TIME]))
             if said.strip():
                 raise ProxyError(f"HAProxy: {said.strip()[:500]}")
+
+    async def _patient(self, asked: Callable[[], Awaitable[str]]) -> str:
+        """The master's answer; it hears nobody for a moment after a start or a reload, as it starts anew."""
+        for _ in range(MASTER_TRIES):
+            with contextlib.suppress(ProxyError):
+                return await asked()
+            await asyncio.sleep(0.05)
+        return await asked()
+
+    async def _start_reload(self) -> str:
+        return await ask(self._master, "reload\n", half_close=True)
 
     async def _worker(self) -> str:
         """Number of the process that takes new connections, "" while there is none."""

@@ -163,12 +163,13 @@ def frontend(
             else []
         ),
         f"log-format {quoted(log_line())}",
+        *connection_limit(settings, trusted),
         *identify(trusted),
         "acl secure var(txn.scheme) -m str https",
         f"acl socket path -m beg {SOCKET_PATH}",
         "acl session url_param(sid) -m found",
         "acl page req.hdr(accept) -m sub text/html",
-        *limits(settings, trusted),
+        *limits(settings),
     ]
     if http and https:
         port = "" if https.port == 443 else f":{https.port}"
@@ -237,14 +238,18 @@ def identify(trusted: Sequence[str]) -> Iterable[str]:
         yield f"http-request set-src {found} if {{ var(txn.hop) -m int eq {hop} }}"
 
 
-def limits(settings: FleetSettings, trusted: Sequence[str]) -> Iterable[str]:
-    """429 for an address that asks too much; a connection is cut only far above that."""
-    proxy = settings.proxy
-    if proxy.connections_per_address:
-        most = proxy.connections_per_address
+def connection_limit(settings: FleetSettings, trusted: Sequence[str]) -> Iterable[str]:
+    """Counts connections before anything of them is read; cut is only what is far above the limit."""
+    most = settings.proxy.connections_per_address
+    if most:
         direct = f" unless {{ src {' '.join(trusted)} }}" if trusted else ""
         yield f"tcp-request connection track-sc1 src table connections{direct}"
         yield f"tcp-request connection reject if {{ sc1_conn_cur gt {2 * most} }}"
+
+
+def limits(settings: FleetSettings) -> Iterable[str]:
+    """429 for an address that asks too much."""
+    proxy = settings.proxy
     yield "http-request track-sc0 src table clients"
     highest = {
         "sc1_conn_cur": proxy.connections_per_address,

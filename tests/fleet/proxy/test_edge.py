@@ -191,31 +191,79 @@ async def test_compresses_text_once(site: Site) -> None:
     assert gzip.decompress(raw) == text
 
 
+class Http2:
+    """As much of HTTP/2 as one stream needs (RFC 9113)."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self.settings = b""
+
+    @classmethod
+    async def connect(cls, site: Site) -> "Http2":
+        context = site.tls
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        host, _, port = site.settings.proxy.https.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
+        secured: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        assert secured.selected_alpn_protocol() == "h2"
+        assert secured.version() == "TLSv1.3"
+        connection = cls(reader, writer)
+        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        connection.send(SETTINGS, 0, 0)
+        return connection
+
+    def send(self, kind: int, flags: int, stream: int, body: bytes = b"") -> None:
+        head = len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big")
+        self.writer.write(head + body)
+
+    async def receive(self, wanted: int) -> bytes:
+        """The next frame of that kind."""
+        async with asyncio.timeout(30):
+            while True:
+                header = await self.reader.readexactly(9)
+                body = await self.reader.readexactly(int.from_bytes(header[:3], "big"))
+                if header[3] == SETTINGS and not header[4]:
+                    self.settings += body
+                    self.send(SETTINGS, 1, 0)
+                if header[3] == wanted:
+                    return body
+
+
+DATA, HEADERS_FRAME, SETTINGS = 0, 1, 4
+OK = 0x88
+"""`:status 200` in the static table (RFC 7541); HAProxy may first change its table's size."""
+
+
+def word(text: bytes) -> bytes:
+    return bytes([len(text)]) + text
+
+
 async def test_speaks_http_2(site: Site) -> None:
-    context = site.tls
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    host, _, port = site.settings.proxy.https.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
-    secured: ssl.SSLObject = writer.get_extra_info("ssl_object")
-    assert secured.selected_alpn_protocol() == "h2"
-    assert secured.version() == "TLSv1.3"
-    # Preface, empty settings, and GET / (:method GET, :path /, :scheme https, :authority) on stream 1.
-    block = b"\x82\x84\x87\x41\x09localhost"
-    writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) + frame(1, 5, 1, block))
-    async with asyncio.timeout(30):
-        kind, body = 0, b""
-        while kind != 1:
-            header = await reader.readexactly(9)
-            kind, body = header[3], await reader.readexactly(int.from_bytes(header[:3], "big"))
-            if kind == 4 and not header[4]:
-                writer.write(frame(4, 1, 0))
-    # Index 8 of the static table: `:status 200`; HAProxy may first change its table's size.
-    assert 0x88 in body[:3]
-    writer.close()
+    connection = await Http2.connect(site)
+    # :method GET, :path /, :scheme https, :authority
+    connection.send(HEADERS_FRAME, 5, 1, b"\x82\x84\x87\x41" + word(b"localhost"))
+    assert OK in (await connection.receive(HEADERS_FRAME))[:3]
+    connection.writer.close()
 
 
-def frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
-    return len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + body
+async def test_upgrades_within_http_2(site: Site) -> None:
+    """A browser that is offered it (RFC 8441) opens its websocket as a stream."""
+    connection = await Http2.connect(site)
+    path = b"/socket.io/?EIO=4&transport=websocket"
+    block = b"\x02" + word(b"CONNECT") + b"\x87\x04" + word(path) + b"\x41" + word(b"localhost")
+    block += b"\x00" + word(b":protocol") + word(b"websocket")
+    block += b"\x00" + word(b"sec-websocket-version") + word(b"13")
+    connection.send(HEADERS_FRAME, 5, 1, b"\x82\x84\x87\x41" + word(b"localhost"))
+    assert OK in (await connection.receive(HEADERS_FRAME))[:3]
+    if b"\x00\x08\x00\x00\x00\x01" not in connection.settings:
+        assert site.settings.proxy.driver == "nginx"
+        return
+    connection.send(HEADERS_FRAME, 4, 3, block)
+    assert OK in (await connection.receive(HEADERS_FRAME))[:3]
+    connection.send(DATA, 0, 3, b"ping")
+    while b"ping" not in await connection.receive(DATA):
+        pass
+    connection.writer.close()
 
 
 async def test_refuses_old_tls(site: Site) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from hubbub.fleet.proxy import (
 from hubbub.fleet.proxy.certificates import Certificate
 from hubbub.fleet.settings import FleetSettings, ProxySettings
 from tests.fleet.proxy.site import DRIVERS, Site, eventually, running_site
-from tests.servers import free_port
+from tests.servers import free_port, private_folder
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.anyio
@@ -265,8 +265,15 @@ async def test_nginx_serves_the_built_client(built: Path) -> None:
             assert (await client.get(path)).headers["x-worker"] == "blue-1"
 
 
-async def test_refuses_what_it_cannot_use(driver: str, tmp_path: Path) -> None:
-    def prepare(directory: Path = tmp_path, **options: str | tuple[str, ...]) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a path short enough for sockets."""
+    with private_folder("hubbub-proxy-", None) as folder:
+        yield folder
+
+
+async def test_refuses_what_it_cannot_use(driver: str, folder: Path) -> None:
+    def prepare(directory: Path = folder, **options: str | tuple[str, ...]) -> None:
         settings = FleetSettings(
             directory=directory,
             proxy=ProxySettings(**{"http": "127.0.0.1:8080", **options}),  # type: ignore[arg-type]
@@ -274,19 +281,19 @@ async def test_refuses_what_it_cannot_use(driver: str, tmp_path: Path) -> None:
         DRIVERS[driver](settings).prepare([Backend("blue-1", settings.port_range[0])])
 
     prepare()
-    old = {path: path.read_text() for path in (tmp_path / "proxy").glob("*.c*f*g")}
+    old = {path: path.read_text() for path in (folder / "proxy").glob("*.c*f*g")}
     with pytest.raises(ProxyError, match="address"):
         prepare(http="localhost")
     with pytest.raises(ProxyError, match="TRUSTED"):
         prepare(trusted=("10.0.0.300",))
     with pytest.raises(ProxyError, match="cannot be read"):
-        prepare(https="127.0.0.1:8443", certificate=str(tmp_path / "none.pem"))
+        prepare(https="127.0.0.1:8443", certificate=str(folder / "none.pem"))
     with pytest.raises(ProxyError, match="too long"):
-        prepare(directory=tmp_path / ("long" * 20))
+        prepare(directory=folder / ("long" * 20))
     with pytest.raises(ProxyError, match="cannot stand"):
-        prepare(directory=tmp_path / "a b; c")
+        prepare(directory=folder / "a b; c")
     assert {path: path.read_text() for path in old} == old
-    proxy = DRIVERS[driver](FleetSettings(directory=tmp_path))
+    proxy = DRIVERS[driver](FleetSettings(directory=folder))
     with pytest.raises(ProxyError, match="not among"):
         proxy.prepare([Backend("blue-1", 80)])
 
