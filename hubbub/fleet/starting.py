@@ -55,13 +55,19 @@ async def answers_ready(port: int, path: str, seconds: float) -> tuple[bool, str
     return status == 200, f"answers {status}: {body.decode(errors='replace')[:ANSWER_SHOWN]}"
 
 
-async def wait_ready(process: Process, seconds: float, output: Path) -> None:
-    """Returns when it is ready. Raises FleetError with the reason and the end of its output otherwise."""
+async def wait_ready(
+    process: Process, seconds: float, output: Path, last_exits: Mapping[str, str]
+) -> None:
+    """Returns when it is ready. Raises FleetError with the reason and the end of its output otherwise.
+
+    `last_exits` says by name how a process ended last: it may run again by the time we look.
+    """
     deadline = time.monotonic() + seconds
     pid = process.pid
     while process.state != "ready":
         if process.pid != pid or not pid:
-            raise FleetError(with_output(f"{process.name} ended: {process.reason}", output))
+            reason = last_exits.get(process.name) or process.reason
+            raise FleetError(with_output(f"{process.name} ended: {reason}", output))
         if process.state != "starting":
             raise FleetError(f"{process.name} is {process.state} meanwhile.")
         if time.monotonic() > deadline:

@@ -48,6 +48,8 @@ class Supervisor(Front):
         """Why a fleet of which nothing ran could not be started."""
         self.ending = asyncio.Event()
         self.ended = asyncio.Event()
+        self.last_exits: dict[str, str] = {}
+        """How each that ended in this supervisor's time did so last."""
         self.ready_by: dict[str, float] = {}
         """By the event loop's clock, until when each that gets ready may take."""
         self._waiting: dict[str, asyncio.TimerHandle] = {}
@@ -180,7 +182,7 @@ class Supervisor(Front):
 
     async def wait_ready(self, process: Process, seconds: float) -> None:
         """Returns when it is ready. Raises FleetError with the reason and the end of its output otherwise."""
-        await wait_ready(process, seconds, self.output(process))
+        await wait_ready(process, seconds, self.output(process), self.last_exits)
 
     def adopt(self) -> None:
         """Takes over what an earlier supervisor left running, and sees what has ended since."""
@@ -339,7 +341,7 @@ class Supervisor(Front):
         uptime = process.uptime
         process.pid = process.ticks = 0
         was = process.state
-        reason = child.blame or child.outcome
+        reason = self.last_exits[process.name] = child.blame or child.outcome
         self.health.forget(process.name)
         log = logger.info if was == "stopping" else logger.warning
         log("%s %s after %.1f s", process.name, child.outcome, uptime)
