@@ -32,9 +32,9 @@ class Load:
         return sum(bool(workers) for workers in self.moves.values())
 
     def request(self) -> None:
-        """One client: now with a connection it keeps, now with a new one."""
+        """One client with its cookies: now with a connection it keeps, now with a new one."""
         connection: http.client.HTTPConnection | None = None
-        count = 0
+        count, cookie = 0, ""
         while not self.ended.is_set():
             count += 1
             asked = time.monotonic()
@@ -42,9 +42,10 @@ class Load:
                 connection = connection or http.client.HTTPConnection(
                     "127.0.0.1", self.port, timeout=PATIENCE
                 )
-                connection.request("GET", "/whoami")
+                connection.request("GET", "/whoami", headers={"Cookie": cookie} if cookie else {})
                 answer = connection.getresponse()
                 told = answer.read()
+                cookie = (answer.getheader("Set-Cookie") or cookie).partition(";")[0]
                 if answer.status != 200:
                     self.failures.append(f"{answer.status}: {told[:200]!r}")
                 else:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from tests.servers import free_port
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
 
 ROLLOUT = RolloutSettings(
-    ready_seconds=15.0, drain_seconds=0.5, canary_seconds=1.5, warm_seconds=60.0
+    ready_seconds=15.0, drain_seconds=0.5, canary_seconds=1.0, warm_seconds=60.0
 )
 SMOKE = (
     sys.executable,
@@ -124,9 +125,6 @@ def test_reload_and_rollback_lose_nothing_and_move_each_client_once(site: Site) 
         ("crash-later", {}, "did not stay so"),
         ("error", {"smoke": SMOKE}, "HTTP Error 500"),
         ("error", {"canary_seconds": 10.0}, "requests to the new release failed"),
-        ("", {"smoke": ("false",)}, "failed with exit code 1"),
-        ("", {"smoke": ("sleep", "60"), "smoke_seconds": 0.2}, "took longer than 0.2 s"),
-        ("", {"smoke": ("no-such-program",)}, "cannot be run"),
     ],
 )
 def test_a_bad_version_leaves_the_old_one_untouched(
@@ -178,8 +176,6 @@ def in_background(site: Site, settings: FleetSettings) -> None:
     """Asks for a reload and does not wait for its end: a client that goes away ends nothing."""
     handed = site.fleet.settings.directory / "next-test.json"
     handed.write_text(json.dumps(dump_settings(settings)))
-    import socket
-
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(site.fleet.settings.directory / "control.sock"))
         request = {"verb": "reload", "arguments": {"settings": handed.name}, "who": "test"}
