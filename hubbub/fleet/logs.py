@@ -200,14 +200,15 @@ def follow(
                         printed[name] = Tail(folder / name, last if first else LAST_BYTES)
             some = False
             for name, tail in printed.items():
-                if worker is None or name == f"{worker}.out":
+                # The supervisor prints what it writes into the shared log as well, and why it could not start.
+                if name == f"{worker}.out" or (worker is None and name != f"{SUPERVISOR}.out"):
                     for line in tail.read():
                         some = True
                         if not told_elsewhere(line):
                             yield f"[{name.removesuffix('.out')}] {line}"
             for line in shared.read():
                 some = True
-                if worker is None or worker_of(line) == worker:
+                if worker is None or (worker_of(line) == worker and worker != SUPERVISOR):
                     yield line
             if not some:
                 if not follow:

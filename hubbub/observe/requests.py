@@ -33,13 +33,11 @@ LEVELS = {
 
 def level_of(status: int, path: str) -> int:
     """How important a request is."""
-    if path in QUIET and status == 503:
-        # The answer to the question; a drained worker gives it again and again.
-        return logging.INFO
+    if path in QUIET or path.startswith(SOCKETS):
+        # A worker that drains says 503 to each probe, a full one to each socket: no errors, and many.
+        return logging.ERROR if status == 500 else logging.DEBUG
     if status >= 500:
         return logging.ERROR
-    if path in QUIET or path.startswith(SOCKETS):
-        return logging.DEBUG
     return logging.WARNING if status >= 400 else logging.INFO
 
 

@@ -205,6 +205,10 @@ def test_follows_one_worker_and_what_it_prints(tmp_path: Path) -> None:
         '{"worker": "blue-1", "event": 2}',
     ]
     assert len(shown()) == 6
+    (tmp_path / "supervisor.out").write_bytes(b"2026-11-21 INFO blue-1 started\n")
+    file.write(line_of("supervisor", 5))
+    assert len(shown()) == 7
+    assert shown(worker="supervisor") == ["[supervisor] 2026-11-21 INFO blue-1 started"]
     assert shown(errors=True) == ['{"worker": "blue-2", "event": 9}']
     assert shown(errors=True, worker="blue-1") == []
 

@@ -22,8 +22,10 @@ CASES: list[Case] = [
     (
         "HighErrorRate",
         {
-            'hubbub_http_requests_total{status="200"}': "0+100x60",
-            'hubbub_http_requests_total{status="500"}': "0x5 0+10x10 100x40",
+            'hubbub_http_requests_total{route="/a",status="200"}': "0+100x60",
+            'hubbub_http_requests_total{route="/a",status="500"}': "0x5 0+10x10 100x40",
+            # A worker that drains says 503 to the probes.
+            'hubbub_http_requests_total{route="/readyz",status="503"}': "0+300x60",
         },
         12,
         30,

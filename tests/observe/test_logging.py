@@ -187,7 +187,10 @@ def test_levels_of_requests() -> None:
     assert level_of(404, "/api/rooms") == logging.WARNING
     assert level_of(503, "/api/rooms") == logging.ERROR
     assert level_of(200, "/metrics") == logging.DEBUG
+    assert level_of(503, "/readyz") == logging.DEBUG
+    assert level_of(500, "/readyz") == logging.ERROR
     assert level_of(400, "/socket.io/") == logging.DEBUG
+    assert level_of(503, "/socket.io/") == logging.DEBUG
 
 
 def test_says_how_many_lines_a_full_disk_took(logs: Logs, tmp_path: Path) -> None:
