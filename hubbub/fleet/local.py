@@ -30,9 +30,9 @@ FIRST_PORTS = (5433, 6380)
 PORTS_TRIED = 1_000
 SHARED = Path("/var/lib/fleet")
 """Where root keeps the data when the programs' users cannot get into the fleet's folder."""
+KEPT = "local.json"
 LONGEST_SOCKET_PATH = 107
 ANSWER_SECONDS = 5.0
-PACKAGES = {"postgres": "postgresql", "redis-server": "redis-server"}
 MEGABYTE = 1 << 20
 
 
@@ -82,9 +82,9 @@ class Local:
         """
         programs, redis = find_programs(install)
         owners = (service_user("postgres"), service_user("redis"))
-        kept = self._keep(owners)
+        kept, known = self._keep(owners)
         place = Path(kept.place)
-        data = make_cluster(place / "postgresql", programs, owners[0], kept)
+        data = make_cluster(place / "postgresql", programs, owners[0], kept, known=known)
         write_owned(data / "fleet.conf", postgresql_settings(data.parent, kept), owners[0])
         folder = make_folder(place / "redis", owners[1])
         write_owned(folder / "redis.conf", redis_settings(folder, kept), owners[1])
@@ -115,35 +115,44 @@ class Local:
             "REDIS_URL": f"redis://:{kept.redis_password}@127.0.0.1:{kept.redis_port}/0",
         }
 
-    def _keep(self, owners: Sequence[str | None]) -> Kept:
-        """Reads what is kept, or decides it. Raises FleetError."""
-        path = self._directory / "local.json"
-        try:
-            return Kept(**json.loads(path.read_text()))
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, TypeError) as error:
-            raise FleetError(
-                f"{path} cannot be read: {error}. It holds the ports and passwords."
-            ) from None
+    def _keep(self, owners: Sequence[str | None]) -> tuple[Kept, bool]:
+        """Reads what is kept, or decides it; and whether it was known. Raises FleetError."""
+        known = read_kept(self._directory / KEPT)
+        if known is not None:
+            return known, True
         place = self._directory
         if any(owner is not None and not can_enter(place, owner) for owner in owners):
             # Named after the folder, for there may be several fleets.
             place = self._shared / sha256(str(place.resolve()).encode()).hexdigest()[:12]
-        kept = Kept(
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            place.mkdir(mode=0o755, parents=True, exist_ok=True)
+        except OSError as error:
+            raise FleetError(f"{error.filename} cannot be made: {error.strerror}.") from None
+        # Beside the data as well: they may outlive the fleet's folder.
+        known = read_kept(place / KEPT)
+        kept = known or Kept(
             str(place),
             free_port(self._ports[0]),
             free_port(self._ports[1]),
             secrets.token_urlsafe(24),
             secrets.token_urlsafe(24),
         )
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            Path(place).mkdir(mode=0o755, parents=True, exist_ok=True)
-        except OSError as error:
-            raise FleetError(f"{error.filename} cannot be made: {error.strerror}.") from None
-        write_owned(path, json.dumps(asdict(kept)), None)
-        return kept
+        for folder in {place, self._directory}:
+            write_owned(folder / KEPT, json.dumps(asdict(kept)), None)
+        return kept, known is not None
+
+
+def read_kept(path: Path) -> Kept | None:
+    """Raises FleetError for a file that cannot be used."""
+    try:
+        return Kept(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise FleetError(
+            f"{path} cannot be read: {error}. It holds the ports and passwords."
+        ) from None
 
 
 # What is on the machine.
@@ -290,20 +299,28 @@ def write_owned(path: Path, text: str, owner: str | None) -> None:
 # PostgreSQL
 
 
-def make_cluster(folder: Path, programs: Path, owner: str | None, kept: Kept) -> Path:
-    """The data folder, with role and database; made when it is not there. Raises FleetError."""
+def make_cluster(
+    folder: Path, programs: Path, owner: str | None, kept: Kept, *, known: bool
+) -> Path:
+    """The data folder, with role and database; made when it is not there. Raises FleetError.
+
+    When the password is not `known` from before, data that are there get the new one.
+    """
     make_folder(folder, owner)
     data = folder / "data"
+    alone = [*as_user(owner), str(programs / "postgres"), "--single", "-D"]
+    password = f"LOGIN PASSWORD '{kept.postgresql_password}'"
     if data.exists():
         check_version(data, programs)
+        if not known:
+            run([*alone, str(data), "postgres"], given=f"ALTER ROLE {ROLE} {password};\n")
         return data
     # Under another name until it is complete: half of one would look like all of it.
     new = folder / "new"
     shutil.rmtree(new, ignore_errors=True)
-    user = as_user(owner)
     initdb = ["initdb", "--username=postgres", "--auth-local=peer", "--auth-host=scram-sha-256"]
     initdb += ["--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums", "--pgdata", str(new)]
-    run([*user, str(programs / initdb[0]), *initdb[1:]])
+    run([*as_user(owner), str(programs / initdb[0]), *initdb[1:]])
     # Over the unix socket whoever runs the server is its superuser; everybody else needs the password.
     (new / "pg_ident.conf").write_text(f"fleet {owner or current_user()} postgres\n")
     (new / "pg_hba.conf").write_text(
@@ -313,9 +330,8 @@ def make_cluster(folder: Path, programs: Path, owner: str | None, kept: Kept) ->
     )
     # The server alone reads and writes here, without a port: nobody else can connect meanwhile.
     run(
-        [*user, str(programs / "postgres"), "--single", "-D", str(new), "postgres"],
-        given=f"CREATE ROLE {ROLE} LOGIN PASSWORD '{kept.postgresql_password}';\n"
-        f"CREATE DATABASE {ROLE} OWNER {ROLE};\n",
+        [*alone, str(new), "postgres"],
+        given=f"CREATE ROLE {ROLE} {password};\nCREATE DATABASE {ROLE} OWNER {ROLE};\n",
     )
     with (new / "postgresql.conf").open("a") as file:
         file.write("\ninclude 'fleet.conf'\n")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -148,8 +149,22 @@ def test_root_keeps_it_elsewhere_when_the_folder_is_closed(folder: Path) -> None
     place = Path(json.loads((closed / "fleet" / "local.json").read_text())["place"])
     assert place.parent == folder / "shared"
     assert (place / "postgresql" / "data" / "PG_VERSION").exists()
-    with running(made, folder), psycopg.connect(made.environment["DATABASE_URL"]):
-        pass
+    with running(made, folder), psycopg.connect(made.environment["DATABASE_URL"]) as connection:
+        connection.execute("CREATE TABLE kept ()")
+    # The data are found again although the fleet's folder is gone.
+    shutil.rmtree(closed / "fleet")
+    again = Local(closed / "fleet", shared=folder / "shared")
+    again.prepare()
+    assert again.environment == made.environment
+    # Without the password, too.
+    for forgotten in (place / "local.json", closed / "fleet" / "local.json"):
+        forgotten.unlink()
+    ports = (free_port(), free_port())
+    anew = Local(closed / "fleet", ports=ports, shared=folder / "shared")
+    anew.prepare()
+    assert anew.environment != made.environment
+    with running(anew, folder), psycopg.connect(anew.environment["DATABASE_URL"]) as connection:
+        connection.execute("SELECT FROM kept")
 
 
 def test_what_is_missing_or_wrong_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
