@@ -1,5 +1,6 @@
 """`hubbub fleet`: many workers on this machine, behind a proxy, under a supervisor. Every verb's exit code is true."""
 
+import contextlib
 import getpass
 import json
 import os
@@ -41,6 +42,9 @@ NOT_UP = 3
 """As `systemctl status` says of a unit that does not run."""
 NEXT = "next-{}.json"
 UNIT = Path("/etc/systemd/system/hubbub-fleet.service")
+
+REFUSED = (FleetError, SettingsError, ProductSettingsError)
+"""What is wrong before the supervisor is asked."""
 
 
 class Fleet(click.Group):
@@ -98,7 +102,13 @@ def up(local: bool, install: bool, mode: str | None, foreground: bool) -> None:
         find_programs(install=True)
     if mode:
         os.environ["FLEET_MODE"] = mode
-    bring_up(read_settings(), foreground=foreground)
+    try:
+        settings = read_settings()
+    except REFUSED as error:
+        with contextlib.suppress(*REFUSED):
+            audit(current_settings(), "up", {}, str(error))
+        raise
+    bring_up(settings, foreground=foreground)
 
 
 @fleet.command()
@@ -162,7 +172,7 @@ def reload(restart: bool) -> None:
                 f"{reason} So old and new cannot run side by side, and a reload needs a pause: "
                 "`hubbub fleet reload --restart` makes one."
             )
-    except (FleetError, SettingsError, ProductSettingsError) as error:
+    except REFUSED as error:
         audit(current, "reload", arguments, str(error))
         raise
     handed = directory / NEXT.format(uuid4().hex)

@@ -60,6 +60,8 @@ def bring_up(settings: FleetSettings, *, foreground: bool = False, verb: str = "
     """Raises FleetError, with an audit line, when not everything gets ready."""
     if pid := daemon.holder(settings.directory):
         say(f"The fleet is up already (supervisor: process {pid}).")
+        # Perhaps somebody else has just begun with it.
+        wait_until_up(settings, fresh=False)
         return
     arguments = {"mode": settings.mode, "local": settings.local}
     fresh = not survivors(settings)
