@@ -158,7 +158,7 @@ def list_workers(
             # The supervisor sees it from outside.
             worker |= {
                 "state": process["state"],
-                "release": process["release"] or figures.get("release", ""),
+                "release": process["release"] or figures.get("release") or node.version,
                 "memory": process["memory"] or figures.get("memory", 0),
                 "uptime": process["uptime"],
             }
@@ -185,6 +185,12 @@ def list_workers(
                 **figures_shown(node, figures, meter.of(node.id)),
             }
         )
+    # Those that serve now come first, what stands around them last.
+    kinds = ("worker", "proxy", "service")
+    colour = fleet.get("colour", "")
+    workers.sort(
+        key=lambda worker: (kinds.index(worker["kind"]), worker["colour"] != colour, worker["name"])
+    )
     return workers[:MOST_WORKERS]
 
 
@@ -210,8 +216,15 @@ def figures_shown(node: Seen, figures: Mapping[str, Any], rates: Rates) -> dict[
     }
 
 
+def state_since_last(worker: Mapping[str, Any]) -> str:
+    """Its state; for one that was started since the last sample, that it was starting."""
+    uptime = worker["uptime"]
+    state: str = worker["state"]
+    return "starting" if state == "ready" and uptime is not None and uptime < FINE else state
+
+
 def sample_of(document: Mapping[str, Any]) -> Sample:
     """What of the figures is kept."""
     figures = document["figures"]
-    states = {worker["name"]: worker["state"] for worker in document["workers"]}
+    states = {worker["name"]: state_since_last(worker) for worker in document["workers"]}
     return take(figures, states, figures["ready"], figures["wanted"])

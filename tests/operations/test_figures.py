@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from hubbub.observe.answers import Answers, find_quantile
+from hubbub.operations.fleet import shorten_process
 from hubbub.operations.history import (
     COARSE,
     FINE,
@@ -17,6 +18,7 @@ from hubbub.operations.history import (
 )
 from hubbub.operations.models import STREAM
 from hubbub.operations.rates import Meter
+from hubbub.operations.service import list_workers, state_since_last
 from tests.operations.supervisor import SupervisorSocket, status, worker
 from tests.support.app import found_workspace, join, running_app
 
@@ -140,7 +142,7 @@ async def test_a_sample_every_ten_seconds(database_url: str, tmp_path: Path) -> 
         assert history["step"] == FINE
         assert 1 <= len(history["at"]) <= 2
         assert history["people"][0] == 0
-        assert history["health"][0]["spans"][0][2] == "ready"
+        assert history["health"][0]["spans"][0][2] in ("starting", "ready")
         week = await owner.call("GET", "/api/operations/history", hours=168)
         assert (week["step"], week["at"]) == (COARSE, [])
         await owner.call("GET", "/api/operations/history", status=422, hours=169)
@@ -204,6 +206,29 @@ async def test_the_fleet_tells_of_its_workers(
             assert (await owner.call("GET", "/api/operations"))["fleet"]["state"] == "ok"
     finally:
         supervisor.close()
+
+
+def test_those_that_serve_come_first() -> None:
+    processes = [
+        shorten_process(one)
+        for one in (
+            worker("haproxy", kind="proxy"),
+            worker("redis", kind="service"),
+            worker("blue-1", "warm"),
+            worker("green-2"),
+            worker("green-1"),
+        )
+    ]
+    listed = list_workers({"colour": "green", "processes": processes}, [], Meter(), {})
+    names = [one["name"] for one in listed]
+    assert names == ["green-1", "green-2", "blue-1", "haproxy", "redis"]
+
+
+def test_a_short_absence_shows_in_the_history() -> None:
+    assert state_since_last({"state": "ready", "uptime": 3.0}) == "starting"
+    assert state_since_last({"state": "failed", "uptime": 3.0}) == "failed"
+    assert state_since_last({"state": "ready", "uptime": 30.0}) == "ready"
+    assert state_since_last({"state": "ready", "uptime": None}) == "ready"
 
 
 async def test_signals_only_while_somebody_looks(tmp_path: Path) -> None:

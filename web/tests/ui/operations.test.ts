@@ -146,6 +146,13 @@ describe("states", () => {
         [100, 900, "warm"],
       ]),
     ).toBe(0.95);
+    expect(
+      shareReady([
+        [0, 50, "starting"],
+        [50, 140, "ready"],
+        [140, 150, "starting"],
+      ]),
+    ).toBe(0.9);
     expect(shareReady([[0, 9, "stopped"]])).toBeNull();
     expect(availability(1)).toBe("100 %");
     expect(availability(0.999_99)).toContain("99");

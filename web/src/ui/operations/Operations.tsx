@@ -149,7 +149,9 @@ function OpenAlarms({ fleet }: { fleet: Fleet }) {
 function Ready({ snapshot: { figures } }: { snapshot: Snapshot }) {
   return (
     <span className="text-sm text-ink-3 tabular-nums">
-      {figures.ready} of {figures.wanted} ready
+      {figures.ready > figures.wanted
+        ? `${figures.ready} ready, ${figures.wanted} wanted`
+        : `${figures.ready} of ${figures.wanted} ready`}
     </span>
   );
 }

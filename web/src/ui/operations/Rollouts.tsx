@@ -14,7 +14,12 @@ const SIGNS = {
 const ago = (at: number) => fromNow(new Date(at * 1000).toISOString());
 
 export function Rollouts({ rollouts }: { rollouts: Rollout[] }) {
-  if (rollouts.length === 0) return <Nothing>None yet. `hubbub fleet reload` brings a new version in.</Nothing>;
+  if (rollouts.length === 0)
+    return (
+      <Nothing>
+        None yet. <code className="font-mono text-xs">hubbub fleet reload</code> brings a new version in.
+      </Nothing>
+    );
   return (
     <ol className="divide-y divide-line border-y border-line">
       {rollouts.map((rollout) => {
@@ -24,9 +29,13 @@ export function Rollouts({ rollouts }: { rollouts: Rollout[] }) {
             <Sign size={18} strokeWidth={1.75} aria-hidden="true" className={`mt-px shrink-0 ${colour}`} />
             <div className="min-w-0 grow">
               <p className="flex flex-wrap items-center gap-x-1.5">
-                <span className="truncate text-ink-2">{rollout.of || "nothing"}</span>
-                <ArrowRight size={14} aria-label="to" className="text-ink-3" />
-                <span className="truncate font-medium">{rollout.to}</span>
+                {rollout.of !== rollout.to && (
+                  <>
+                    <span className="truncate text-ink-2">{rollout.of || "the first"}</span>
+                    <ArrowRight size={14} aria-label="to" className="text-ink-3" />
+                  </>
+                )}
+                <span className="truncate font-medium">{rollout.to || "The same release anew"}</span>
               </p>
               <p className="text-xs text-ink-3">
                 {rollout.outcome || rollout.step || "under way"} · by {rollout.who} ·{" "}

@@ -76,7 +76,7 @@ function Row({ worker, trail, here }: One) {
         <Name worker={worker} here={here} />
       </th>
       <td className="text-left">
-        <span className="flex items-baseline gap-2">
+        <span className="flex items-center gap-2">
           <State state={worker.state} />
           {why && (
             <span className="max-w-56 truncate text-xs text-ink-3" title={why}>
@@ -91,7 +91,7 @@ function Row({ worker, trail, here }: One) {
       <td>{duration(worker.uptime)}</td>
       <td className={worker.restarts ? "text-caution-ink" : "text-ink-3"}>{count(worker.restarts)}</td>
       <td className="text-left">
-        <span className="inline-flex items-center gap-2">
+        <span className="flex items-center gap-2">
           <Spark values={trail} />
           <span className="w-11 text-right">{percent(worker.cpu)}</span>
         </span>
@@ -143,7 +143,7 @@ const COLOURS: Record<string, string> = { blue: "bg-[var(--fleet-blue)]", green:
 
 function Name({ worker, here }: { worker: Worker; here: boolean }) {
   return (
-    <span className="inline-flex items-center gap-2">
+    <span className="flex items-center gap-2">
       {worker.kind === "worker" && (
         <span aria-hidden="true" className={`h-4 w-1 rounded-full ${COLOURS[worker.colour] ?? "bg-line-strong"}`} />
       )}

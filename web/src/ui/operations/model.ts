@@ -176,7 +176,8 @@ export function shareReady(spans: Span[]): number | null {
   let known = 0;
   let ready = 0;
   for (const [from, to, state] of spans) {
-    if (state === "warm" || state === "stopped") continue;
+    // Not yet expected to serve, or no longer; a start after it has served is time that is missing.
+    if (state === "warm" || state === "stopped" || (state === "starting" && known === 0)) continue;
     known += to - from;
     if (state === "ready" || state === "degraded" || state === "draining") ready += to - from;
   }

@@ -23,7 +23,7 @@ const WORDS: Record<Mood | "idle", string> = {
 export function State({ state }: { state: WorkerState }) {
   const mood = moodOfState(state);
   return (
-    <span className={`inline-flex items-center gap-2 ${WORDS[mood]}`}>
+    <span className={`flex items-center gap-2 whitespace-nowrap ${WORDS[mood]}`}>
       <Dot mood={mood} />
       {state}
     </span>
@@ -67,7 +67,7 @@ export function Choice<T extends string>({
           type="button"
           aria-pressed={key === value}
           onClick={() => onChoose(key)}
-          className="h-7 rounded-[5px] px-2.5 text-xs font-medium whitespace-nowrap text-ink-2 hover:text-ink aria-pressed:bg-field aria-pressed:text-ink aria-pressed:shadow-[0_1px_2px_rgb(0_0_0/12%)] coarse:h-9"
+          className="h-7 rounded-[5px] px-2.5 text-xs font-medium whitespace-nowrap text-ink-2 hover:text-ink aria-pressed:bg-[light-dark(#ffffff,rgb(225_245_248/14%))] aria-pressed:text-ink aria-pressed:shadow-[0_1px_2px_rgb(0_0_0/12%)] coarse:h-9"
         >
           {text}
         </button>
