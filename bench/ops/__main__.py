@@ -9,7 +9,8 @@ import time
 
 from bench.ops.report import misses
 from bench.ops.run import KEPT, measure, names, write_page
-from scripts.house import tell
+from scripts.house import fail, tell
+from tests.servers import ServerError
 
 
 def main() -> None:
@@ -25,7 +26,10 @@ def main() -> None:
         found = json.loads(KEPT.read_text())
         write_page(found)
     else:
-        found = measure(options.rounds, say, options.only, options.reloads)
+        try:
+            found = measure(options.rounds, say, options.only, options.reloads)
+        except ServerError as error:
+            fail(str(error))
     for miss in misses(found):
         tell(f"Missed: {miss}")
 
