@@ -11,6 +11,7 @@ import pytest
 
 from hubbub.fleet import daemon
 from hubbub.fleet.errors import FleetError
+from hubbub.fleet.front import Front
 from hubbub.fleet.processes import start_ticks
 from hubbub.fleet.settings import ProxySettings, dump_settings, parse_settings
 from hubbub.fleet.state import State
@@ -129,3 +130,21 @@ def test_a_program_that_is_not_there_is_a_worker_given_up() -> None:
         fleet.until(lambda: fleet.alarms())
         assert "/nowhere/program cannot be run" in fleet.alarms()[0]["text"]
         assert not any(start_ticks(pid) for pid, _ in fleet.pids() if pid)
+
+
+def test_who_hangs_gets_nobody_new_unless_all_hang(tmp_path: Path) -> None:
+    front = Front(parse_settings({"directory": str(tmp_path)}))
+    for number, colour in ((1, "blue"), (2, "blue"), (1, "green"), (2, "green")):
+        process = Process(f"{colour}-{number}", "worker", ["true"], port=3000 + number, pid=1)
+        process.colour, process.state = "green" if colour == "green" else "blue", "ready"
+        front.table.processes.append(process)
+    front.in_rotation = {"green-2"}
+
+    def serving() -> set[str]:
+        return {backend.name for backend in front.backends() if backend.state == "ready"}
+
+    assert serving() == {"blue-1", "blue-2", "green-2"}
+    front.suspects = {"blue-1"}
+    assert serving() == {"blue-2", "green-2"}
+    front.suspects = {"blue-1", "blue-2", "green-2"}
+    assert serving() == {"blue-1", "blue-2", "green-2"}
