@@ -96,6 +96,8 @@ async def restart(request: Request) -> dict[str, Any]:
         await supervisor.reload_proxy()
         return {"restarted": [PROXY]}
     found = list(supervisor.workers()) if what == "worker" else [supervisor.find(what)]
+    if any(one.kind == "worker" and one not in supervisor.workers() for one in found):
+        raise FleetError(f"{what} is no worker in rotation.")
     restarted = []
     for process in found:
         if process.kind != "worker":

@@ -100,6 +100,13 @@ def test_reload_and_rollback_lose_nothing_and_move_each_client_once(site: Site) 
         moved_at_most_once(clients, new)
         assert {each["state"] for each in site.fleet.workers() if each["colour"] == old} == {"warm"}
         assert {name: pid for name, pid in site.pids().items() if name in before} == before
+    for verb, arguments in (
+        ("restart", {"what": f"{old}-1"}),
+        ("drain", {"worker": f"{old}-1"}),
+        ("resume", {"worker": f"{old}-1"}),
+    ):
+        with pytest.raises(FleetError, match="no worker in rotation"):
+            site.fleet.call(verb, **arguments)
     with load(site.port) as clients:
         began = time.monotonic()
         site.fleet.call("rollback")
