@@ -27,6 +27,8 @@ ROLE = "fleet"
 """Of the database, and its owner."""
 FIRST_PORTS = (5433, 6380)
 """Beside those of a PostgreSQL and a Redis that Debian may have started."""
+SPREAD = 400
+"""Fleets begin to look at different ports: that of one that is down just now seems to be free."""
 PORTS_TRIED = 1_000
 SHARED = Path("/var/lib/fleet")
 """Where root keeps the data when the programs' users cannot get into the fleet's folder."""
@@ -64,11 +66,13 @@ class Local:
     """PostgreSQL and Redis of one fleet, whose folder is `directory`. Use `prepare` first."""
 
     def __init__(
-        self, directory: Path, *, ports: tuple[int, int] = FIRST_PORTS, shared: Path = SHARED
+        self, directory: Path, *, ports: tuple[int, int] | None = None, shared: Path = SHARED
     ) -> None:
         """`ports` are where the search for free ones begins."""
         self._directory = directory
-        self._ports = ports
+        self._name = sha256(str(directory.resolve()).encode()).hexdigest()[:12]
+        spread = int(self._name, 16) % SPREAD
+        self._ports = ports or (FIRST_PORTS[0] + spread, FIRST_PORTS[1] + spread)
         self._shared = shared
         self.services: list[Service] = []
         """In the order in which they are to be started; stop them in the other, and after the workers."""
@@ -123,7 +127,7 @@ class Local:
         place = self._directory
         if any(owner is not None and not can_enter(place, owner) for owner in owners):
             # Named after the folder, for there may be several fleets.
-            place = self._shared / sha256(str(place.resolve()).encode()).hexdigest()[:12]
+            place = self._shared / self._name
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             place.mkdir(mode=0o755, parents=True, exist_ok=True)
