@@ -34,13 +34,23 @@ class State:
             self.table = Table.load(self.path)
             if self.table.processes:
                 for colour in COLOURS:
-                    self.settings_of[colour] = parse_settings(self.table.settings[colour])
+                    self.settings_of[colour] = parse_settings(
+                        known_settings(self.table.settings[colour])
+                    )
                 self.settings = self.settings_of[self.table.colour]
-            elif kept := self.table.settings.get(self.table.colour):
-                # As many as it was scaled to, until the setting itself says another number.
-                if parse_settings(kept).count != settings.count:
-                    self.table.wanted = 0
-        except (ValueError, KeyError, TypeError, OSError, SettingsError) as error:
+            elif (kept := self.table.settings.get(self.table.colour)) and (
+                parse_settings(known_settings(kept)).count != settings.count
+            ):
+                # Else as many as it was scaled to, until the setting itself says another number.
+                self.table.wanted = 0
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            OSError,
+            SettingsError,
+        ) as error:
             raise FleetError(
                 f"The fleet's state cannot be read: {error}. Nothing was started or ended. Workers that run go on; "
                 f"to begin anew, stop them, move {self.path} away and start the fleet again."
@@ -131,3 +141,16 @@ class State:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("the supervisor failed at something", exc_info=error)
+
+
+def known_settings(kept: dict[str, Any]) -> dict[str, Any]:
+    """The settings a newer supervisor may have kept, without those that only it knows."""
+
+    def prune(given: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: prune(value, like[name]) if isinstance(value, dict) and like[name] else value
+            for name, value in given.items()
+            if name in like
+        }
+
+    return prune(kept, dump_settings(FleetSettings()))

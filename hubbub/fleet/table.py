@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -115,7 +115,10 @@ class Table:
 
     @classmethod
     def load(cls, path: Path) -> "Table":
-        """The table as it was saved, or an empty one. Raises ValueError when it cannot be read."""
+        """The table as it was saved, or an empty one. Raises ValueError when it cannot be read.
+
+        What a newer supervisor has added is left out: the older one takes over all the same.
+        """
         try:
             kept: dict[str, Any] = json.loads(path.read_text())
         except FileNotFoundError:
@@ -126,9 +129,15 @@ class Table:
                 wanted=kept["wanted"],
                 boot=kept["boot"],
                 settings=kept["settings"],
-                processes=[Process(**process) for process in kept["processes"]],
-                rollouts=[Rollout(**rollout) for rollout in kept["rollouts"]],
-                alarms=[Alarm(**alarm) for alarm in kept["alarms"]],
+                processes=[Process(**known(Process, one)) for one in kept["processes"]],
+                rollouts=[Rollout(**known(Rollout, one)) for one in kept["rollouts"]],
+                alarms=[Alarm(**known(Alarm, one)) for one in kept["alarms"]],
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is not a table of this supervisor: {error}") from error
+
+
+def known(kind: Any, kept: dict[str, Any]) -> dict[str, Any]:
+    """Those of the fields that the class has."""
+    names = {item.name for item in fields(kind)}
+    return {name: value for name, value in kept.items() if name in names}

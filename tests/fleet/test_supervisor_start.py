@@ -148,3 +148,20 @@ def test_who_hangs_gets_nobody_new_unless_all_hang(tmp_path: Path) -> None:
     assert serving() == {"blue-2", "green-2"}
     front.suspects = {"blue-1", "blue-2", "green-2"}
     assert serving() == {"blue-1", "blue-2", "green-2"}
+
+
+def test_an_older_supervisor_takes_over_from_a_newer_one(tmp_path: Path) -> None:
+    settings = parse_settings(
+        {"directory": str(tmp_path), "environment": {"A": "b"}, "proxy": {"http": "127.0.0.1:81"}}
+    )
+    state = State(settings)
+    state.table.processes.append(Process("blue-1", "worker", ["true"]))
+    state.raise_alarm("failed", "blue-1", "text")
+    path = tmp_path / "table.json"
+    newer = json.loads(path.read_text())
+    newer["added"] = newer["processes"][0]["added"] = newer["alarms"][0]["added"] = 1
+    newer["settings"]["blue"]["added"] = newer["settings"]["blue"]["proxy"]["added"] = {"x": 1}
+    path.write_text(json.dumps(newer))
+    older = State(parse_settings({"directory": str(tmp_path)}))
+    assert older.table.processes == state.table.processes
+    assert older.settings == settings
