@@ -100,6 +100,7 @@ async def test_what_the_operator_sees(server: ServerProcess) -> None:
     assert node.pop("node")
     assert node.pop("id")
     assert node.pop("roles") == "all"
+    assert node.pop("process")["memory"] > 1_000_000
     assert stats["total"].pop("nodes") == 1
     assert stats["total"] == node
     assert node["sockets"] == node["sessions"] == node["online"] == node["active"] == 1
