@@ -63,7 +63,7 @@ export function Chart({ title, lines, points, from, to, gap, least, format, hove
           {under ? hoverOf(under.at, to - from) : largest > 0 ? `max ${format(largest)}` : ""}
         </span>
       </figcaption>
-      <p className="mt-0.5 flex items-baseline gap-3">
+      <p className="mt-0.5 flex items-baseline gap-3 overflow-hidden">
         <span className="text-xl leading-7 font-semibold tracking-tight whitespace-nowrap tabular-nums" data-figure="">
           {format(shown?.[main.series] ?? null)}
         </span>

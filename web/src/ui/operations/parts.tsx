@@ -67,7 +67,7 @@ export function Choice<T extends string>({
           type="button"
           aria-pressed={key === value}
           onClick={() => onChoose(key)}
-          className="h-7 rounded-[5px] px-2.5 text-xs font-medium whitespace-nowrap text-ink-2 hover:text-ink aria-pressed:bg-[light-dark(#ffffff,rgb(225_245_248/14%))] aria-pressed:text-ink aria-pressed:shadow-[0_1px_2px_rgb(0_0_0/12%)] coarse:h-9"
+          className="h-7 rounded-[5px] px-2.5 text-xs font-medium whitespace-nowrap text-ink-2 hover:text-ink aria-pressed:bg-[var(--chosen)] aria-pressed:text-ink aria-pressed:shadow-[0_1px_2px_rgb(0_0_0/12%)] coarse:h-9"
         >
           {text}
         </button>
