@@ -102,6 +102,19 @@ async def test_believes_trusted_proxies(site: Site, forwarded: str, address: str
     assert answer.headers["x-request-id"] == "edge-1"
 
 
+async def test_a_trusted_proxy_may_end_tls(site: Site) -> None:
+    transport = httpx2.AsyncHTTPTransport(local_address="127.0.0.2")
+    given = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}
+    async with httpx2.AsyncClient(base_url=site.http, transport=transport) as client:
+        answer = await client.get("/socket.io/?EIO=4&transport=polling", headers=given)
+        assert answer.status_code == 200
+        assert answer.json()["headers"]["x-forwarded-proto"] == "https"
+        assert answer.headers["strict-transport-security"].startswith("max-age=")
+        assert "Secure" in answer.headers["set-cookie"]
+        given["X-Forwarded-Proto"] = "http"
+        assert (await client.get("/", headers=given)).status_code == 301
+
+
 async def test_refuses_an_insane_request_id(site: Site) -> None:
     answer = await trusted_get(site, X_Request_ID="a b\t'\"{}")
     assert answer.json()["headers"]["x-request-id"] != "a b\t'\"{}"
