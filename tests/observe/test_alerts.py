@@ -88,7 +88,12 @@ CASES: list[Case] = [
         13,
     ),
     ("DiskShort", {"host_disk_free_bytes": "5x10 50x20", "host_disk_total_bytes": "100x30"}, 8, 13),
-    ("DiskFilling", {"host_disk_free_bytes": "1e9-1e6x90 5e9x40"}, 80, 110),
+    (
+        "DiskFilling",
+        {"host_disk_free_bytes": "1e9-1e6x90 5e9x40", "host_disk_total_bytes": "4e9x130"},
+        80,
+        110,
+    ),
     (
         "ProcessorBusy",
         {
