@@ -64,6 +64,7 @@ class Client:
         self._refreshing = asyncio.Lock()
         self._socket: socketio.AsyncClient | None = None
         self._online = asyncio.Event()
+        self._lost = asyncio.Event()
         self._cursors = Cursors()
         self._entries: asyncio.Queue[Entry | Reset] = asyncio.Queue(WAITING_ENTRIES)
         self._filling: set[str] = set()
@@ -227,11 +228,8 @@ class Client:
         wait = FIRST_WAIT
         while True:
             await self._until_online()
-            socket = self._socket
             try:
-                if socket is None:
-                    raise SocketConnectionError
-                ack = await socket.call(event, arguments, timeout=ACK_SECONDS)
+                ack = await self._call(event, arguments)
             except SocketIOError:
                 wait = await pause(wait)
                 continue
@@ -242,6 +240,22 @@ class Client:
             if error.get("status") not in LATER:
                 raise Refused(error)
             await asyncio.sleep(asked(error.get("retry_after", 1)))
+
+    async def _call(self, event: str, arguments: dict[str, Any]) -> Any:
+        """What the server acknowledges. Raises SocketIOError, at once when the socket is lost meanwhile."""
+        socket = self._socket
+        if socket is None:
+            raise SocketConnectionError
+        answer = asyncio.ensure_future(socket.call(event, arguments, timeout=ACK_SECONDS))
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait((answer, lost), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise SocketConnectionError("the socket was lost before it was acknowledged")
+            return answer.result()
+        finally:
+            lost.cancel()
+            answer.cancel()
 
     async def post(
         self, room: str, body: str, *, reply_to: str | None = None, key: str | None = None
@@ -307,7 +321,7 @@ class Client:
         socket.on("reset", self._on_reset)
         socket.on("heads", self._on_heads)
         socket.on("signal", self._on_signal)
-        self._socket = socket
+        self._socket, self._lost = socket, lost
         try:
             await socket.connect(
                 self.url,
