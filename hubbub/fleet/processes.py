@@ -79,11 +79,15 @@ class Child:
                 signal.pidfd_send_signal(self._fd, number)
 
     def kill_session(self) -> None:
-        """Ends it at once, with all it has started in its own session."""
-        self.send(signal.SIGKILL)
+        """Ends it at once, with all it has started in its own process group."""
+        if self.ended.is_set():
+            return
         with suppress(ProcessLookupError, PermissionError):
-            if not self.ended.is_set() and os.getpgid(self.pid) == self.pid:
+            # Asked through the descriptor first: its number cannot be another's while it is there.
+            signal.pidfd_send_signal(self._fd, 0)
+            if os.getpgid(self.pid) == self.pid:
                 os.killpg(self.pid, signal.SIGKILL)
+        self.send(signal.SIGKILL)
 
     async def wait(self, seconds: float) -> bool:
         """Whether it ended in that time."""

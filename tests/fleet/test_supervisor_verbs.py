@@ -4,9 +4,12 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -221,6 +224,11 @@ def test_the_unit_keeps_workers_alive_over_the_supervisor(tmp_path: Path) -> Non
         assert line in text.splitlines()
     # systemd runs it after a crash too, and would end what shall go on.
     assert "\nExecStop" not in text
+    if program := shutil.which("systemd-analyze"):
+        file = tmp_path / "fleet.service"
+        file.write_text(unit(settings, Path(sys.executable), "root"))
+        checked = subprocess.run([program, "verify", file], capture_output=True, text=True)
+        assert (checked.returncode, checked.stderr) == (0, "")
     settings = FleetSettings(directory=tmp_path)
     assert "CAP_NET_BIND_SERVICE" not in unit(settings, Path("/usr/bin/python3"), "hubbub")
 
