@@ -31,6 +31,8 @@ RELOADS = 50
 """So many old processes may live on for their sockets; the oldest ends then."""
 ADDRESSES = 100_000
 """How many clients' addresses are counted at a time; the longest unseen goes."""
+CLIENT = "src,ipmask(32,64)"
+"""Whose limits they are: with IPv6 everybody has a whole network of addresses."""
 HOPS = 5
 """Trusted proxies in a row."""
 MOST_FILES = 200_000
@@ -243,14 +245,14 @@ def connection_limit(settings: FleetSettings, trusted: Sequence[str]) -> Iterabl
     most = settings.proxy.connections_per_address
     if most:
         direct = f" unless {{ src {' '.join(trusted)} }}" if trusted else ""
-        yield f"tcp-request connection track-sc1 src table connections{direct}"
+        yield f"tcp-request connection track-sc1 {CLIENT} table connections{direct}"
         yield f"tcp-request connection reject if {{ sc1_conn_cur gt {2 * most} }}"
 
 
 def limits(settings: FleetSettings) -> Iterable[str]:
     """429 for an address that asks too much."""
     proxy = settings.proxy
-    yield "http-request track-sc0 src table clients"
+    yield f"http-request track-sc0 {CLIENT} table clients"
     highest = {
         "sc1_conn_cur": proxy.connections_per_address,
         "sc0_conn_cur": proxy.connections_per_address,

@@ -18,6 +18,7 @@ from hubbub.fleet.proxy import (
     nginx_configuration,
 )
 from hubbub.fleet.proxy.certificates import Certificate
+from hubbub.fleet.proxy.common import parse_address
 from hubbub.fleet.settings import FleetSettings, ProxySettings
 from tests.fleet.proxy.site import DRIVERS, Site, eventually, running_site
 from tests.servers import free_port, private_folder
@@ -201,6 +202,27 @@ def built(tmp_path: Path) -> Path:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "text", "local"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("0.0.0.0:80", "0.0.0.0:80", ("127.0.0.1", 80)),
+        ("[::]:443", "[::]:443", ("::1", 443)),
+        ("*:80", "*:80", ("127.0.0.1", 80)),
+        ("80", "*:80", ("127.0.0.1", 80)),
+    ],
+)
+def test_reads_addresses(given: str, text: str, local: tuple[str, int]) -> None:
+    address = parse_address(given)
+    assert (address.text, address.local) == (text, local)
+
+
+@pytest.mark.parametrize("given", ["", "localhost:80", "127.0.0.1", "127.0.0.1:0", "::1:x"])
+def test_refuses_what_is_no_address(given: str) -> None:
+    with pytest.raises(ProxyError):
+        parse_address(given)
 
 
 async def test_takes_over_changed_settings(driver: str) -> None:
