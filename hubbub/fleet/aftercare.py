@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("fleet")
 
-EVERY_SECONDS = 0.5
+EVERY_SECONDS = 0.25
 WINDOW_SECONDS = 5.0
 """Over which a new release's share of errors is looked at while the old one is warm."""
 FLIP_AGAIN_SECONDS = 30.0

@@ -228,6 +228,10 @@ def check(settings: FleetSettings) -> None:
         raise SettingsError("FLEET_PORTS must be a range such as 3001-3100.")
     if settings.count * 2 > len(settings.port_range):
         raise SettingsError("FLEET_PORTS: a reload needs twice as many ports as there are workers.")
+    if not 0 <= settings.scale.least <= settings.scale.most:
+        raise SettingsError("FLEET_SCALE_LEAST must be between 0 and FLEET_SCALE_MOST.")
+    if settings.scale.most * 2 > len(settings.port_range):
+        raise SettingsError("FLEET_SCALE_MOST: a reload needs twice as many ports (FLEET_PORTS).")
     if settings.proxy.https and not settings.proxy.certificate:
         raise SettingsError("FLEET_PROXY_CERTIFICATE: https needs one, or self-signed for a trial.")
     for name, text in (

@@ -179,13 +179,14 @@ def test_nothing_kept_nothing_to_go_back_to(site: Site) -> None:
     assert site.serving() == before
 
 
-def in_background(site: Site, settings: FleetSettings) -> None:
+def in_background(site: Site, settings: FleetSettings, *, restart: bool = False) -> None:
     """Asks for a reload and does not wait for its end: a client that goes away ends nothing."""
     handed = site.fleet.settings.directory / "next-test.json"
     handed.write_text(json.dumps(dump_settings(settings)))
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(site.fleet.settings.directory / "control.sock"))
-        request = {"verb": "reload", "arguments": {"settings": handed.name}, "who": "test"}
+        arguments = {"settings": handed.name, "restart": restart}
+        request = {"verb": "reload", "arguments": arguments, "who": "test"}
         connection.sendall(json.dumps(request).encode() + b"\n")
         connection.recv(1)
 
@@ -283,3 +284,35 @@ def test_restart_serves_with_the_new_ones_or_with_the_old_ones_again(site: Site)
         site.reload(site.release("eight", "crash-at-boot"), restart=True)
     site.fleet.until(lambda: len(site.serving()) == 2)
     assert ask(site.port)["release"] == settings.release
+
+
+def test_a_supervisor_killed_in_the_middle_of_a_restart_goes_on_with_it(site: Site) -> None:
+    settings = site.release("nine", "slow-boot")
+    in_background(site, settings, restart=True)
+    site.fleet.until(lambda: site.step() == "restart")
+    site.fleet.kill_supervisor()
+    site.fleet.start()
+    site.fleet.until(lambda: site.last()["outcome"] == "done")
+    site.fleet.until(lambda: len(site.serving()) == 2)
+    assert ask(site.port)["release"] == settings.release
+    assert len(site.pids()) == 2
+
+
+def test_without_a_proxy_it_goes_as_well() -> None:
+    with running_fleet(rollout=ROLLOUT) as fleet:
+        site = Site(fleet, 0)
+        fleet.ready(2)
+        settings = site.release("one")
+        site.reload(settings)
+        states = {one["name"]: (one["state"], one["release"]) for one in fleet.workers()}
+        assert states == {
+            "blue-1": ("warm", ""),
+            "blue-2": ("warm", ""),
+            "green-1": ("ready", settings.release),
+            "green-2": ("ready", settings.release),
+        }
+        fleet.call("rollback")
+        assert {one["name"] for one in fleet.workers() if one["state"] == "ready"} == {
+            "blue-1",
+            "blue-2",
+        }
