@@ -407,9 +407,7 @@ class Delivery:
 
     # Leaving, and coming back.
 
-    def send_away(
-        self, reason: str, spread: float | None = None, *, within: float = inf
-    ) -> float:
+    def send_away(self, reason: str, spread: float | None = None, *, within: float = inf) -> float:
         """Asks every socket to come back elsewhere and refuses new ones; answers the seconds until all have left.
 
         Each gets its own part of `spread` seconds (by default as many as it takes to come back at a bearable rate),
@@ -433,7 +431,7 @@ class Delivery:
         self._leaving[reason] = asyncio.create_task(close_in_turn(turns), name=f"leave: {reason}")
         return (FIRST_LEAVES + spread) * 1.25 + LEAVE_GRACE
 
-    def welcome(self, reason: str = DEAF) -> None:
+    def welcome(self, reason: str) -> None:
         """Lets sockets in again, unless they are sent away for another reason, and lets those stay that still do."""
         self._away.discard(reason)
         self._stop_closing(reason)
