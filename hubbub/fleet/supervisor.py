@@ -53,6 +53,9 @@ class Supervisor(Front):
         self.ready_by: dict[str, float] = {}
         """By the event loop's clock, until when each that gets ready may take."""
         self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._outage = False
+        """Whether every worker was given up, and none has been ready since."""
+        self._outage_at = 0.0
 
     # What runs
 
@@ -174,7 +177,7 @@ class Supervisor(Front):
 
     def _is_now_ready(self, process: Process) -> None:
         process.state, process.reason = "ready", ""
-        for alarm in ("failed", "not ready", "restarts"):
+        for alarm in ("failed", "not ready", "restarts", "probe"):
             self.clear_alarm(alarm, process.name)
         self.save()
         logger.info("%s is ready after %.2f s", process.name, process.uptime)
@@ -440,8 +443,27 @@ class Supervisor(Front):
         if self._changing.locked():
             return
         workers = self.workers()
+        self._end_outage(workers)
         if len(workers) != self.table.wanted:
             self.spawn(self._correct())
+
+    def _end_outage(self, workers: list[Process]) -> None:
+        """Tries one now and then while all of them are given up, and the others when that one gets ready.
+
+        What all of them lacked, a database perhaps, may be back; nobody shall have to be woken for that.
+        """
+        now = asyncio.get_running_loop().time()
+        failed = [process for process in workers if process.state == "failed"]
+        if failed and len(failed) == len(workers):
+            if not self._outage:
+                self._outage, self._outage_at = True, now + self.settings.probe_every
+            elif now >= self._outage_at:
+                self._outage_at = now + self.settings.probe_every
+                self.again(failed[0])
+        elif self._outage and any(process.state == "ready" for process in workers):
+            self._outage = False
+            for process in failed:
+                self.try_again(process)
 
     async def _correct(self) -> None:
         """Starts the workers that are missing; drains and ends those too many."""

@@ -77,6 +77,19 @@ def test_a_worker_that_cannot_start_is_given_up_with_an_alarm_and_left_alone() -
         assert not fleet.alarms()
 
 
+def test_an_outage_of_all_ends_by_itself_when_its_cause_does() -> None:
+    with running_fleet(restarts=2, probe_every=0.5) as fleet:
+        before = fleet.ready()
+        (fleet.folder / "misbehave").write_text("crash-at-boot")
+        for worker in before:
+            os.kill(worker["pid"], signal.SIGKILL)
+        fleet.until(lambda: {one["state"] for one in fleet.workers()} == {"failed"})
+        assert len(fleet.alarms()) == 2
+        (fleet.folder / "misbehave").unlink()
+        fleet.ready()
+        fleet.until(lambda: not fleet.alarms())
+
+
 def test_a_slow_crash_loop_is_given_up_too() -> None:
     with running_fleet(
         workers="1", least_uptime=0.1, environment={"MISBEHAVE": "crash-later"}
