@@ -35,7 +35,7 @@ def test_a_turn_of_the_loop_takes_many_connections() -> None:
             for client in clients:
                 client.close()
             for transport in accepted:
-                transport.abort()
+                transport.close()
             for server in servers:
                 server.close()
         return turns
