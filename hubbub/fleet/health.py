@@ -29,6 +29,8 @@ MOST_BEATS = 2_000
 SUSPECT_AFTER = 2.5
 """Heartbeats: a worker that is so late gets no new clients, and gets them again with the next one."""
 DUMP_SECONDS = 0.15
+LOOK_CLOSELY = 0.3
+"""Before a heartbeat too many is missed; a little more than a tick."""
 PROBES_FAILED = 3
 ANSWER_SHOWN = 300
 """Characters of an answer that end up in a reason."""
@@ -148,9 +150,13 @@ class Health:
         heard = self._heard.get(process.name)
         if heard is not None:
             late = (now - heard) / HEARTBEAT_SECONDS
-            if late >= settings.heartbeats_missed:
+            # The dump takes a moment: the end comes when the last heartbeat is missed, not later.
+            due = heard + settings.heartbeats_missed * HEARTBEAT_SECONDS - DUMP_SECONDS
+            if now >= due:
                 self._kill_soon(process, f"its event loop stood still for {now - heard:.1f} s")
                 return
+            if due - now < LOOK_CLOSELY:
+                asyncio.get_running_loop().call_at(due, self.tick)
             if late >= SUSPECT_AFTER and process.name not in self._supervisor.suspects:
                 self._supervisor.suspects.add(process.name)
                 self._supervisor.show_soon()
