@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.ops.cases import Figures, until
 from bench.ops.ours import Ours
-from bench.ops.programs import BOUND, kill, ports
+from bench.ops.programs import BOUND, Done, kill, ports
 from chaos.people import PASSWORD, SECRET, found_workspace
 from hubbub.client import Client, Entry
 from tests.servers import ServerError, free_port, running_postgresql, running_redis
@@ -139,11 +139,11 @@ async def disturbed(fleet: OurProduct, people: list[Person], reloads: int) -> Fi
     stop = asyncio.Event()
     watching = [asyncio.create_task(person.watch()) for person in people]
     writing = [asyncio.create_task(person.write(stop)) for person in people]
-    codes: list[int | None] = []
+    done: list[Done] = []
     began = time.monotonic()
     for number in range(reloads):
         await asyncio.sleep(BETWEEN)
-        codes.append((await fleet.reload()).code)
+        done.append(await fleet.reload())
         await asyncio.sleep(BETWEEN)
         kill(min(await fleet.managed()))
         if number == 0:
@@ -167,8 +167,8 @@ async def disturbed(fleet: OurProduct, people: list[Person], reloads: int) -> Fi
             await person.client.close()
     return {
         "messages": sum(len(bodies) for bodies in wanted.values()),
-        "reloads": reloads,
-        "codes": codes,
+        "reloads": sum(each.code == 0 for each in done),
+        "refused": [each.output[-600:] for each in done if each.code],
         "kills": reloads,
         "supervisor_kills": 1,
         "seconds": time.monotonic() - began,
