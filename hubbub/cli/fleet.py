@@ -108,6 +108,8 @@ def up(local: bool, install: bool, mode: str | None, foreground: bool) -> None:
         with contextlib.suppress(*REFUSED):
             audit(current_settings(), "up", {}, str(error))
         raise
+    if reason := one_process_only(settings):
+        say(f"{reason} So there is one worker.")
     bring_up(settings, foreground=foreground)
 
 

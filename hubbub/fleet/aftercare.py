@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from hubbub.fleet.canary import Figures, Window, failing, figures
 from hubbub.fleet.colours import other
+from hubbub.fleet.control import audit
 from hubbub.fleet.errors import BusyError, FleetError
-from hubbub.fleet.rollout import BEFORE, ROLL_BACK, ROLLED_BACK, Rollouts
+from hubbub.fleet.rollout import BEFORE, ITSELF, ROLL_BACK, ROLLED_BACK, Rollouts
 from hubbub.fleet.scaling import Scaler, look_at, scale
 from hubbub.fleet.table import Rollout
 
@@ -26,7 +27,6 @@ FLIP_AGAIN_SECONDS = 30.0
 """After the old ones did not get ready: what they all need may be away, and no release is to blame."""
 BAD_KEPT_SECONDS = 30.0
 """How long workers that were rolled back stay, for their clients to go."""
-ITSELF = "supervisor"
 
 
 class Aftercare:
@@ -48,7 +48,7 @@ class Aftercare:
             await self._try(self._recover())
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            if self._rollouts.current is None:
+            if self._rollouts.current is None and not self._rollouts.flipping:
                 await self._try(self._watch())
                 await self._try(self._give_up_warm())
                 await self._try(self._scale())
@@ -84,6 +84,7 @@ class Aftercare:
             except FleetError:
                 self._flip_again = time.monotonic() + FLIP_AGAIN_SECONDS
                 raise
+            self._tell("rollback", {}, reason)
             self._supervisor.raise_alarm(
                 ROLLED_BACK, last.to or "release", f"It was rolled back by itself: {reason}"
             )
@@ -104,7 +105,7 @@ class Aftercare:
     async def _give_up_warm(self) -> None:
         """Stops the colour out of rotation when its time is over."""
         supervisor, last = self._supervisor, self._last()
-        if last is None:
+        if last is None or not last.outcome or self._rollouts.flipping:
             return
         kept = supervisor.settings.rollout.warm_seconds
         over = last.ended_at + (BAD_KEPT_SECONDS if last.step == ROLL_BACK else kept) < time.time()
@@ -131,9 +132,13 @@ class Aftercare:
             look_at(supervisor.workers()), table.wanted, supervisor.settings.scale
         )
         if wanted != table.wanted:
-            logger.info("%d workers instead of %d: %s", wanted, table.wanted, reason)
             async with supervisor.changing("scaling", operator=False):
                 await scale(supervisor, wanted, logger.info)
+            self._tell("scale", {"to": str(wanted)}, reason)
+
+    def _tell(self, verb: str, arguments: dict[str, Any], reason: str) -> None:
+        """The audit line of what nobody asked for."""
+        audit(self._supervisor.settings.directory, verb, ITSELF, arguments, f"done: {reason}")
 
     def _last(self) -> Rollout | None:
         rollouts = self._supervisor.table.rollouts

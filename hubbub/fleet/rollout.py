@@ -35,6 +35,8 @@ BEFORE = ("start", "smoke", "canary")
 """Steps in which the old colour serves; the later ones are `switch`, `drain` and `warm`."""
 RESTART = "restart"
 HANDED = re.compile(r"next-\w+\.json")
+ITSELF = "supervisor"
+"""Who goes back when nobody has asked for it."""
 ROLL_BACK = "roll back"
 ROLLED_BACK = "rolled back"
 """The alarm that a release was rolled back by itself; over when another one serves."""
@@ -50,6 +52,8 @@ class Rollouts:
         self._supervisor = supervisor
         self._work: asyncio.Task[None] | None = None
         self._called_off_by = ""
+        self.flipping = False
+        """Whether workers out of rotation are about to come back."""
 
     @property
     def verbs(self) -> dict[str, Verb]:
@@ -135,10 +139,21 @@ class Rollouts:
                 await asyncio.wait([self._work])
                 progress("The reload is called off; the old workers serve as before.")
                 return rollout
+        last = self._supervisor.table.rollouts[-1:]
+        if self.flipping or (last and last[0].step == ROLL_BACK):
+            # Twice would serve the bad ones again: whoever asked may have come second.
+            raise FleetError(f"It was rolled back already: {last[0].reason}")
         return await self.flip(who, f"{who} rolled it back.", progress)
 
     async def flip(self, who: str, reason: str, progress: Progress) -> Rollout:
         """Puts the warm colour in place of the one in rotation. Raises FleetError when it cannot serve."""
+        self.flipping = True
+        try:
+            return await self._flip(who, reason, progress)
+        finally:
+            self.flipping = False
+
+    async def _flip(self, who: str, reason: str, progress: Progress) -> Rollout:
         supervisor, table = self._supervisor, self._supervisor.table
         bad, good = table.colour, other(table.colour)
         workers = [each for each in supervisor.workers(good) if each.pid and each.state in KEPT]
@@ -297,7 +312,7 @@ class Rollouts:
         ):
             await asyncio.sleep(LOOK_SECONDS)
             if reason := self.alarmed(rollout):
-                await self.flip("supervisor", reason, progress)
+                await self.flip(ITSELF, reason, progress)
                 raise FleetError(f"It was rolled back: {reason}")
         self._end(rollout, "done", "")
         self._clear()

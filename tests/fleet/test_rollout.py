@@ -62,6 +62,10 @@ class Site:
         found: dict[str, Any] = self.fleet.status()["rollouts"][0]
         return found
 
+    def rolled_back(self) -> bool:
+        """Whether it has gone back by itself."""
+        return any(alarm["name"] == "rolled back" for alarm in self.fleet.alarms())
+
     def step(self) -> str:
         rollout = self.fleet.status()["rollout"]
         return rollout["step"] if rollout else ""
@@ -117,6 +121,8 @@ def test_reload_and_rollback_lose_nothing_and_move_each_client_once(site: Site) 
         site.fleet.until(lambda: all(len(each) == 2 for each in clients.moves.values()))
         moved_at_most_once(clients, old)
         assert clients.failures == []
+    with pytest.raises(FleetError, match="rolled back already: test rolled it back"):
+        site.fleet.call("rollback")
     assert [each["outcome"] for each in site.fleet.status()["rollouts"][:2]] == [
         "done",
         "rolled back",
@@ -248,7 +254,7 @@ def test_workers_that_fail_while_the_old_ones_are_warm_are_rolled_back(site: Sit
     victim = sorted(after)[0]
 
     def crash_until_rolled_back() -> bool:
-        if site.last()["step"] == "roll back":
+        if site.rolled_back():
             return True
         worker = [one for one in site.fleet.workers() if one["name"] == victim]
         if worker and worker[0]["state"] == "ready":
@@ -259,18 +265,19 @@ def test_workers_that_fail_while_the_old_ones_are_warm_are_rolled_back(site: Sit
     assert site.last()["who"] == "supervisor"
     assert "given up" in site.last()["reason"]
     assert site.serving() <= before
-    assert [alarm["name"] for alarm in site.fleet.alarms() if alarm["name"] == "rolled back"]
+    last = (site.fleet.settings.directory / "audit.log").read_text().splitlines()[-1]
+    assert [json.loads(last)[key] for key in ("who", "verb")] == ["supervisor", "rollback"]
 
 
 def test_failing_requests_while_the_old_ones_are_warm_are_rolled_back(site: Site) -> None:
     before = site.serving()
     site.reload(replace(site.release("six"), rollout=replace(ROLLOUT, canary_seconds=0.0)))
-    assert not [alarm for alarm in site.fleet.alarms() if alarm["name"] == "rolled back"]
+    assert not site.rolled_back()
     with load(site.port, requests=2, connections=0):
         for one in site.fleet.workers():
             if one["name"] not in before and one["state"] == "ready":
                 poke(one["port"], "/break")
-        site.fleet.until(lambda: site.last()["step"] == "roll back")
+        site.fleet.until(site.rolled_back)
     assert "requests to the new release failed" in site.last()["reason"]
     site.fleet.until(lambda: site.serving() <= before)
 
