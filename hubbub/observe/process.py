@@ -3,23 +3,15 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from hubbub.fleet import contract
+from hubbub.fleet.worker import memory
 from hubbub.observe.answers import Answers
 
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 CPU_SECONDS = 2.0
 STARTED = time.monotonic()
-
-
-def read_memory() -> int:
-    """Resident bytes of this process; 0 where the system does not say."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
-    except (OSError, IndexError, ValueError):
-        return 0
 
 
 class Process:
@@ -43,9 +35,9 @@ class Process:
         return {
             "pid": os.getpid(),
             "uptime": round(time.monotonic() - STARTED, 1),
-            "release": os.environ.get(contract.RELEASE, ""),
+            "release": PurePath(os.environ.get(contract.RELEASE, "")).name,
             "colour": os.environ.get(contract.COLOUR, ""),
-            "memory": read_memory(),
+            "memory": memory(),
             "cpu": self._measure_cpu(),
             "status": self._judge(checks),
             "checks": checks,

@@ -1,4 +1,4 @@
-"""Health, metrics, statistics and the errors browsers report."""
+"""Health, metrics and statistics."""
 
 import asyncio
 import logging
@@ -18,6 +18,7 @@ from hubbub.kernel.cluster import Cluster
 from hubbub.kernel.errors import Forbidden, Problem
 from hubbub.kernel.http import get_kernel, json_response
 from hubbub.kernel.kernel import Kernel
+from hubbub.observe.process import STARTED
 from hubbub.people.access import CurrentCaller, require_role
 
 router = APIRouter()
@@ -25,7 +26,6 @@ logger = logging.getLogger("hubbub.health")
 
 CHECK_SECONDS = 2.0
 UNREADY = ("failed", "draining", "deaf", "starting")
-STARTED = time.monotonic()
 
 
 def read_schema(connection: Connection) -> str:

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import PurePath
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, text
@@ -61,7 +62,8 @@ class ErrorLog:
     def __init__(self, kernel: Kernel, node: str, release: str) -> None:
         self._kernel = kernel
         self._node = node
-        self._release = release
+        # A release may be a folder; its name is enough.
+        self._release = PurePath(release).name
         self._waiting: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._handler = Handler(self)
