@@ -1,12 +1,19 @@
-"""The two colours of a fleet, and what may differ between them."""
+"""The two colours of a fleet: what may differ between them, and starting the workers of one."""
 
+import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from hubbub.fleet.control import Progress
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.settings import FleetSettings
 from hubbub.fleet.table import Colour, Process
+
+if TYPE_CHECKING:
+    from hubbub.fleet.supervisor import Supervisor
 
 FIXED = ("directory", "log_dir", "mode", "local", "metrics", "proxy")
 """What the supervisor, not a worker, is made of: a reload cannot change it."""
@@ -40,3 +47,30 @@ def check_alive(workers: Sequence[Process], pids: dict[str, int]) -> None:
             raise FleetError(
                 f"{worker.name} was ready, but did not stay so: {worker.reason or worker.state}."
             )
+
+
+async def start_workers(
+    supervisor: "Supervisor", colour: Colour, count: int, progress: Progress
+) -> list[Process]:
+    """Starts so many, a few at a time. Raises FleetError as soon as one of them does not get ready."""
+    seconds = supervisor.settings_of[colour].rollout.ready_seconds
+    progress(f"{count} {colour} workers are started.")
+
+    # All at once would leave those that serve without a core.
+    room = asyncio.Semaphore(os.cpu_count() or 1)
+
+    async def start() -> Process:
+        async with room:
+            worker = await supervisor.start_worker(colour)
+            await supervisor.wait_ready(worker, seconds)
+        progress(f"{worker.name} is ready on port {worker.port}.")
+        return worker
+
+    tasks = [asyncio.ensure_future(start()) for _ in range(count)]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        raise

@@ -9,7 +9,6 @@ Every step is in the table before it is taken: a supervisor that was killed in t
 
 import asyncio
 import json
-import os
 import re
 import time
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from hubbub.fleet.canary import Window, verdict
-from hubbub.fleet.colours import check_alive, check_change, other, release_of
+from hubbub.fleet.colours import check_alive, check_change, other, release_of, start_workers
 from hubbub.fleet.control import Progress, Request, Verb
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.scaling import GONE_SECONDS
@@ -220,7 +219,9 @@ class Rollouts:
             await self._stop_all(new)
             supervisor.settings_of[new] = settings
             changed = settings.count != supervisor.settings.count
-            workers = await self._start(new, settings.count if changed else table.wanted, progress)
+            workers = await start_workers(
+                supervisor, new, settings.count if changed else table.wanted, progress
+            )
             if settings.rollout.smoke:
                 self._step(rollout, "smoke", progress, "The smoke command tries the new workers.")
                 await run_smoke(settings, workers, supervisor.workers(old), release_of(settings))
@@ -245,31 +246,6 @@ class Rollouts:
         if self._supervisor.ending.is_set():
             return "The fleet was taken down meanwhile."
         return f"{self._called_off_by} rolled it back." if self._called_off_by else str(error)
-
-    async def _start(self, colour: Colour, count: int, progress: Progress) -> list[Process]:
-        """Starts so many, a few at a time. Raises FleetError as soon as one of them does not get ready."""
-        supervisor = self._supervisor
-        seconds = supervisor.settings_of[colour].rollout.ready_seconds
-        progress(f"{count} {colour} workers are started.")
-
-        # All at once would leave those that serve without a core.
-        room = asyncio.Semaphore(os.cpu_count() or 1)
-
-        async def start() -> Process:
-            async with room:
-                worker = await supervisor.start_worker(colour)
-                await supervisor.wait_ready(worker, seconds)
-            progress(f"{worker.name} is ready on port {worker.port}.")
-            return worker
-
-        tasks = [asyncio.ensure_future(start()) for _ in range(count)]
-        try:
-            return await asyncio.gather(*tasks)
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-            raise
 
     async def _try_canary(
         self,
@@ -359,7 +335,7 @@ class Rollouts:
                     for each in workers
                 )
             )
-            workers += await self._start(new, wanted - len(workers), progress)
+            workers += await start_workers(supervisor, new, wanted - len(workers), progress)
             if supervisor.settings.rollout.smoke:
                 await run_smoke(supervisor.settings, workers, (), release_of(supervisor.settings))
             await supervisor.show()
@@ -368,7 +344,7 @@ class Rollouts:
             self._serve_with(old, wanted)
             progress(f"{error}\nThe new workers are stopped, and old ones started again.")
             try:
-                await self._start(old, wanted, progress)
+                await start_workers(supervisor, old, wanted, progress)
                 await supervisor.try_to_show()
             finally:
                 self._end(rollout, "failed", str(error))
