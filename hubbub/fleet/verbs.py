@@ -98,21 +98,20 @@ async def restart(request: Request) -> dict[str, Any]:
     found = list(supervisor.workers()) if what == "worker" else [supervisor.find(what)]
     if any(one.kind == "worker" and one not in supervisor.workers() for one in found):
         raise FleetError(f"{what} is no worker in rotation.")
+    # A worker in development may be one of which two cannot run side by side.
+    in_place = supervisor.settings.mode == "development"
     restarted = []
     for process in found:
-        if process.kind != "worker":
-            await supervisor.end_process(process)
-            supervisor.try_again(process)
-            await supervisor.wait_ready(process, supervisor.settings.rollout.ready_seconds)
-        elif process.state in ("ready", "draining", "warm") and process.pid:
+        serves = process.state in ("ready", "draining", "warm") and process.pid
+        if process.kind == "worker" and serves and not in_place:
             new = await supervisor.replace(process, "")
             request.progress(f"{new.name} took the place of {process.name}.")
-            process = new
-        else:
-            await supervisor.end_process(process)
-            supervisor.try_again(process)
-            await supervisor.wait_ready(process, supervisor.settings.rollout.ready_seconds)
-            request.progress(f"{process.name} is ready.")
+            restarted.append(new.name)
+            continue
+        await supervisor.end_process(process)
+        supervisor.try_again(process)
+        await supervisor.wait_ready(process, supervisor.settings.rollout.ready_seconds)
+        request.progress(f"{process.name} is ready.")
         restarted.append(process.name)
     await request.supervisor.show()
     return {"restarted": restarted}

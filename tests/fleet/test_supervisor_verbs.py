@@ -183,6 +183,7 @@ def test_in_development_a_changed_file_restarts_the_worker() -> None:
         (code / "module.py").write_text("a = 1")
         fleet.until(lambda: fleet.worker("blue-1")["pid"] != worker["pid"])
         worker = fleet.ready(1)[0]
+        assert fleet.call("restart", what="worker") == {"restarted": ["blue-1"]}
         # One that cannot start is tried again with the next change, however often it fell.
         (fleet.folder / "misbehave").write_text("crash-at-boot")
         (code / "module.py").write_text("a = 2")
