@@ -30,11 +30,7 @@ from hubbub.cli.fleet_start import (
 from hubbub.fleet import daemon
 from hubbub.fleet.control import call
 from hubbub.fleet.errors import FleetError
-from hubbub.fleet.settings import (
-    MODES,
-    SettingsError,
-    dump_settings,
-)
+from hubbub.fleet.settings import MODES, FleetSettings, SettingsError, dump_settings
 from hubbub.fleet.table import Table
 from hubbub.settings import SettingsError as ProductSettingsError
 
@@ -70,12 +66,19 @@ def fleet() -> None:
     """Many workers on this machine: supervised, balanced, reloaded and rolled back. Settings: hubbub.toml, FLEET_…"""
 
 
+def require_up(settings: FleetSettings, verb: str, arguments: dict[str, Any]) -> int:
+    """The supervisor's pid. Raises NotUpError, with an audit line, or FleetError."""
+    try:
+        return int(status_of(settings)["fleet"]["pid"])
+    except NotUpError:
+        audit(settings, verb, arguments, "The fleet is not up.")
+        raise
+
+
 def ask(verb: str, **arguments: Any) -> dict[str, Any]:
     """The supervisor's answer, its progress printed. Raises NotUpError or FleetError."""
     settings = current_settings()
-    if not daemon.holder(settings.directory):
-        audit(settings, verb, arguments, "The fleet is not up.")
-        raise NotUpError
+    require_up(settings, verb, arguments)
     try:
         return call(settings.directory, verb, arguments, who=me(), progress=say)
     except KeyboardInterrupt:
@@ -163,10 +166,7 @@ def reload(restart: bool) -> None:
     current = current_settings()
     directory = current.directory
     arguments = {"restart": restart}
-    pid = daemon.holder(directory)
-    if not pid:
-        audit(current, "reload", arguments, "The fleet is not up.")
-        raise NotUpError
+    pid = require_up(current, "reload", arguments)
     try:
         settings = replace(read_settings(pid), directory=directory)
         if not restart and (reason := one_process_only(settings)):

@@ -21,6 +21,7 @@ from hubbub.fleet.table import Table
 
 STATUS_SECONDS = 10.0
 LOOK_SECONDS = 0.2
+BACK_SECONDS = 5.0
 UP_SECONDS = 60.0
 """Beyond the time a worker has to get ready: the proxy, a database's first start."""
 
@@ -50,10 +51,21 @@ def say(text: str) -> None:
 
 
 def status_of(settings: FleetSettings) -> dict[str, Any]:
-    """Raises NotUpError or FleetError."""
-    if not daemon.holder(settings.directory):
-        raise NotUpError
-    return call(settings.directory, "status", who=me(), seconds=STATUS_SECONDS)
+    """Raises NotUpError or FleetError.
+
+    A supervisor that was killed and whose workers live is waited for: it is about to come back.
+    """
+    end = time.monotonic() + BACK_SECONDS
+    while True:
+        if daemon.holder(settings.directory):
+            try:
+                return call(settings.directory, "status", who=me(), seconds=STATUS_SECONDS)
+            except FleetError:
+                if time.monotonic() > end:
+                    raise
+        elif time.monotonic() > end or not survivors(settings):
+            raise NotUpError
+        time.sleep(LOOK_SECONDS)
 
 
 def bring_up(settings: FleetSettings, *, foreground: bool = False, verb: str = "up") -> None:
