@@ -21,6 +21,7 @@ from hubbub.fleet.settings import FleetSettings, load_settings
 
 WRITERS = 4
 LINES = 3_000
+PASSWORD = "s3cr3t-Va1ue"
 
 
 def write_lines(folder: str, writer: int, rotation: Rotation | None) -> None:
@@ -251,9 +252,9 @@ def test_the_supervisor_writes_among_its_workers(tmp_path: Path) -> None:
     handler = Lines(tmp_path)
     logger.addHandler(handler)
     try:
-        logger.warning("blue-1 said %s", "password=s3cr3t-Va1ue")
+        logger.warning("blue-1 said %s", f"password={PASSWORD}")
         try:
-            raise ValueError("postgresql://u:s3cr3t-Va1ue@h/d " + "x" * 50_000)
+            raise ValueError(f"postgresql://u:{PASSWORD}@h/d {'x' * 50_000}")
         except ValueError:
             logger.exception("failed")
     finally:
