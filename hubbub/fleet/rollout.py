@@ -16,7 +16,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from hubbub.fleet.canary import Window, verdict
+from hubbub.fleet.canary import Window, failing, verdict
 from hubbub.fleet.colours import check_alive, check_change, other, release_of, start_workers
 from hubbub.fleet.control import Progress, Request, Verb
 from hubbub.fleet.errors import FleetError
@@ -270,8 +270,11 @@ class Rollouts:
                 check_alive(workers, pids)
                 seen = new.look([(canary.name, canary.heartbeat)])
                 beside = old.look((each.name, each.heartbeat) for each in supervisor.workers())
-                if reason := verdict(seen, beside, settings.rollout):
+                if reason := failing(seen, beside, settings.rollout):
                     raise FleetError(reason)
+            # Its first answers are slow because it is new: only the whole time says something.
+            if reason := verdict(seen, beside, settings.rollout):
+                raise FleetError(reason)
             progress(f"{canary.name} answered {seen.requests} requests, {seen.errors} failed.")
         check_alive(workers, pids)
 
