@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from hubbub.cli import main
+from hubbub.fleet import daemon
 from hubbub.fleet.processes import start_ticks
 from tests.fleet.fleets import WORKER, ask, free_ports
 from tests.servers import free_port
@@ -89,8 +90,13 @@ class Shell:
         ]
 
     def close(self) -> None:
-        if (self.folder / "state").exists():
-            self.run("down")
+        if not (self.folder / "state" / "lock").exists():
+            return
+        self.run("down")
+        if pid := daemon.holder(self.folder / "state"):
+            # What starts it again first.
+            for one in (int(Path(f"/proc/{pid}/stat").read_text().split()[3]), pid):
+                os.kill(one, signal.SIGKILL)
         for pid in self.pids():
             os.kill(pid, signal.SIGKILL)
 
