@@ -95,8 +95,10 @@ class Shell:
         self.run("down")
         if pid := daemon.holder(self.folder / "state"):
             # What starts it again first.
-            for one in (int(Path(f"/proc/{pid}/stat").read_text().split()[3]), pid):
-                os.kill(one, signal.SIGKILL)
+            parent = int(Path(f"/proc/{pid}/stat").read_text().split()[3])
+            if b"hubbub.fleet" in Path(f"/proc/{parent}/cmdline").read_bytes():
+                os.kill(parent, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
         for pid in self.pids():
             os.kill(pid, signal.SIGKILL)
 
