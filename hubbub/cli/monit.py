@@ -44,10 +44,10 @@ def show_status(status: Status, problems: Sequence[str]) -> None:
         console.print(Text(problem, style="red"))
 
 
-def watch(ask: Callable[[], Status]) -> None:
+def watch(ask: Callable[[], Status], console: Console | None = None) -> None:
     """Shows what `ask` answers each second until Ctrl+C. A supervisor that is away is said to be so."""
     rates = Rates()
-    with Live(console=Console(), screen=True, auto_refresh=False) as live:
+    with Live(console=console or Console(), screen=True, auto_refresh=False) as live:
         try:
             while True:
                 try:

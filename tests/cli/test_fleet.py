@@ -1,6 +1,7 @@
 """`hubbub fleet` as an operator uses it: what each verb says, and the exit code it ends with."""
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -10,11 +11,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
-from hubbub.cli import main
+from hubbub.cli import main, monit
+from hubbub.cli.fleet_start import NotUpError
 from hubbub.fleet import daemon
 from hubbub.fleet.processes import start_ticks
 from tests.fleet.fleets import WORKER, ask, free_ports
@@ -195,6 +199,34 @@ def test_a_day_with_a_fleet(shell: Shell) -> None:
     assert verbs.count("up") == 2
     assert {"scale", "drain", "resume", "restart", "signal", "flush"} <= set(verbs)
     assert all(line["who"] for line in shell.audit())
+
+
+def test_monit_shows_rates_alarms_and_a_supervisor_that_is_away(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(monit, "EVERY_SECONDS", 0.0)
+    first = json.loads(shell.run("status", "--json")[1])
+    second = json.loads(json.dumps(first))
+    worker = next(one for one in second["processes"] if one["name"] == "blue-2")
+    worker["heard_at"] += 2.0
+    worker["heartbeat"]["requests"] = worker["heartbeat"].get("requests", 0) + 25
+    second["alarms"] = [
+        {"name": "failed", "about": "x", "text": "x failed", "since": 0, "until": 0}
+    ]
+    looks = iter([first, second, NotUpError(), KeyboardInterrupt()])
+
+    def look() -> dict[str, Any]:
+        found = next(looks)
+        if isinstance(found, BaseException):
+            raise found
+        assert isinstance(found, dict)
+        return found
+
+    terminal = io.StringIO()
+    monit.watch(look, Console(file=terminal, force_terminal=True, width=140, height=50))
+    shown = terminal.getvalue()
+    for word in ("blue-2", "12.5", "x failed", "The fleet is not up."):
+        assert word in shown, shown
 
 
 def test_reload_takes_over_what_hubbub_toml_says_now(shell: Shell) -> None:
