@@ -263,6 +263,8 @@ def monit() -> None:
 
     settings = current_settings()
     status_of(settings)
+    if not sys.stdout.isatty():
+        raise FleetError("monit needs a terminal; `hubbub fleet status` does not.")
     watch(lambda: status_of(settings))
 
 

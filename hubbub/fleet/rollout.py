@@ -98,6 +98,8 @@ class Rollouts:
         """
         if self.current is not None or self._work is not None:
             raise FleetError("A reload is going on.")
+        if not self._supervisor.table.wanted:
+            raise FleetError("The fleet is still starting.")
         check_change(self._supervisor.settings, settings)
         # Where a link leads now, for all workers of it, however long they live.
         settings = replace(settings, release=release_of(settings))
