@@ -72,12 +72,13 @@ class Host:
         return found["MemTotal"], found["MemAvailable"]
 
     def disk(self) -> tuple[int, int]:
-        """Bytes of the file system that holds our state: all, and what anyone may still write."""
+        """Bytes of the file system that holds our state: what anyone may use, and what is free of it."""
         try:
             found = os.statvfs(self._disk)
         except OSError:
             return 0, 0
-        return found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        used = found.f_blocks - found.f_bfree
+        return (used + found.f_bavail) * found.f_frsize, found.f_bavail * found.f_frsize
 
     def network(self) -> dict[str, tuple[int, int]]:
         """Bytes in and out since boot, of each interface to the world."""

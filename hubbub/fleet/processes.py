@@ -223,16 +223,27 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
         return True
 
 
-def tail(path: Path, size: int = TAIL_BYTES) -> str:
-    """The last lines of a file, as far as they fit."""
+def tail(path: Path, since: int = 0, size: int = TAIL_BYTES) -> str:
+    """The last lines of a file, as far as they fit, written after its first `since` bytes."""
     try:
         with path.open("rb") as file:
             length = file.seek(0, os.SEEK_END)
-            file.seek(max(0, length - size))
+            # A file that is shorter now has been emptied meanwhile.
+            since = since if since <= length else 0
+            cut = length - since > size
+            file.seek(length - size if cut else since)
             text = file.read(size).decode(errors="replace")
     except OSError:
         return ""
-    return text.partition("\n")[2].strip() if length > size else text.strip()
+    return text.partition("\n")[2].strip() if cut else text.strip()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, 0 where there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def python_command(module: str) -> list[str]:

@@ -53,6 +53,8 @@ class Supervisor(Front):
         self.ready_by: dict[str, float] = {}
         """By the event loop's clock, until when each that gets ready may take."""
         self._waiting: dict[str, asyncio.TimerHandle] = {}
+        self._output_from: dict[str, int] = {}
+        """Where in its file begins what a process has printed since its start."""
         self._outage = False
         """Whether every worker was given up, and none has been ready since."""
         self._outage_at = 0.0
@@ -118,6 +120,7 @@ class Supervisor(Front):
             process.pid, process.ticks, process.started_at = pid, ticks, time.time()
             self.save()
 
+        self._output_from[name] = processes.size_of(self.output(process))
         processes.spawn(
             process.command,
             self._environment(process),
