@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 
 from bench.ops.cases import Figures, Start, loaded, serving
 from bench.ops.load import Load, ask
@@ -24,6 +25,7 @@ class Probes:
     def __init__(self, port: int) -> None:
         self.port = port
         self.answered = self.failed = 0
+        self.texts: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -41,11 +43,17 @@ class Probes:
     async def _probe(self) -> None:
         try:
             status, _ = await ask(self.port, "/work")
-        except (OSError, TimeoutError):
-            self.failed += 1
+        except (OSError, TimeoutError) as error:
+            self._fail(str(error) or type(error).__name__)
             return
-        self.answered += status < 500
-        self.failed += status >= 500
+        if status >= 500:
+            self._fail(f"answered {status}")
+        else:
+            self.answered += 1
+
+    def _fail(self, text: str) -> None:
+        self.failed += 1
+        self.texts[text] += 1
 
 
 async def availability(start: Start, seconds: float, seed: int) -> Figures:
@@ -86,6 +94,7 @@ async def availability(start: Start, seconds: float, seed: int) -> Figures:
         "kills": counts["worker"] + counts["supervisor"],
         "reloads": counts["reload"],
         "codes": codes,
+        "texts": dict(probes.texts),
         "seed": seed,
     }
 

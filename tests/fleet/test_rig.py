@@ -65,5 +65,5 @@ async def under_load(fleet: Quick) -> None:
     # Only what was under way to the killed worker cannot be saved: a GET that got no answer is asked again.
     assert (seen.hard, seen.stale) == (0, 0), seen.texts
     assert probes.answered > 50
-    assert probes.answered / (probes.answered + probes.failed) >= LEAST
+    assert probes.answered / (probes.answered + probes.failed) >= LEAST, probes.texts
     assert load.sent > 50
