@@ -9,6 +9,7 @@ Figures = dict[str, Any]
 OURS = "Hubbub fleet"
 NEVER = "never"
 MB = 1 << 20
+AVAILABLE = 0.999
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,8 @@ def extra(found: dict[str, Any]) -> list[str]:
         if result["case"] == "availability" and "error" not in result:
             lines += [
                 f"Availability of our fleet over {result['seconds']:.0f} s with {result['kills']} random kills "
-                f"(workers and supervisor) and {result['reloads']} reloads: {result['share']:.3%} of "
+                f"(workers and supervisor) and {result['reloads']} reloads, in the middle of some a worker is "
+                f"killed ({sum(code != 0 for code in result['codes'])} gave up): {result['share']:.3%} of "
                 f"{result['probes']} probes answered.",
                 "",
             ]
@@ -325,4 +327,9 @@ def misses(found: dict[str, Any]) -> list[str]:
         if rounds and row.bar and not held(row, rounds):
             about = row.text if row.text == case else f"{case.partition(':')[0]} {row.text}"
             missed.append(f"{about}: {cell(row, rounds)} instead of {row.bar}")
+    for result in found["results"]:
+        if result["case"] == "availability" and result.get("share", 0.0) < AVAILABLE:
+            missed.append("availability")
+        if result["case"] == "product" and (result.get("lost", 1) or result.get("doubled", 1)):
+            missed.append("messages of Hubbub itself")
     return missed
