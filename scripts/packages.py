@@ -42,6 +42,7 @@ BENCH: dict[str, Callable[[], bool]] = {
     "libc6-dev": lambda: Path("/usr/include/stdio.h").exists(),
     "postgresql": TESTS["postgresql"],
     "redis-server": TESTS["redis-server"],
+    "haproxy": TESTS["haproxy"],
     "nats-server": TESTS["nats-server"],
     "wrk": lambda: find_tool("wrk") is not None,
 }
