@@ -83,7 +83,9 @@ class Nodes:
 
     def heads(self) -> dict[str, int]:
         with self.database.reading() as connection:
-            rows = connection.exec_driver_sql("SELECT id, head FROM streams WHERE kind <> 'person'")
+            rows = connection.exec_driver_sql(
+                "SELECT id, head FROM streams WHERE kind <> 'person' AND head > 0"
+            )
             return {row.id: row.head for row in rows}
 
 
