@@ -249,7 +249,7 @@ async def test_nats(nats_server: Broker, database_url: str, redis_url: str, tmp_
             count = len(heard)
             assert count == sum(made.heads().values()), "what came twice was dropped by the server"
             await asyncio.to_thread(replay, database_url, relay, "replay", "--since", "1h")
-            await until(lambda: len(heard) >= 2 * count)
+            await until(lambda: len(heard) >= 2 * count, lambda: (len(heard), count))
         finally:
             await client.close()
 
