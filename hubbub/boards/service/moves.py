@@ -1,0 +1,95 @@
+"""Moving tasks, and doing so with many at once."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select
+
+from hubbub.boards.models import tasks
+from hubbub.boards.schemas import END
+from hubbub.boards.service.common import find_list, lock_board, lock_task, unchanged
+from hubbub.boards.service.places import TASKS
+from hubbub.boards.service.tasks import find_task_ranks, put_away, touch_task
+from hubbub.boards.shapes import task_cards
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.commands import Answer, command
+from hubbub.kernel.errors import Conflict, Invalid
+from hubbub.kernel.transaction import Transaction
+
+
+@command("task.move", target="task")
+def move_task(
+    tx: Transaction, caller: Caller, *, task: str, list: str, after: str | None = END
+) -> Answer:
+    """Puts a task into a list behind another task (None: in front, END or one that is gone: at the end).
+
+    Answers task, list, rank and version. Raises like `access_task`, Invalid for a list that is not on the board,
+    Conflict for an archived task or list.
+    """
+    board, row = lock_task(tx, caller, task)
+    find_list(tx.connection, board.id, list)
+    if after == task and row.list == list:
+        return unchanged(tx, board.id, moved_shape(row.id, list, row.rank, row.version))
+    rank = find_task_ranks(tx, caller, board.id, list, after, 1, [task])[0]
+    return Answer(write_move(tx, caller, row, list, rank))
+
+
+def moved_shape(task: str, place: str, rank: str, version: int) -> dict[str, Any]:
+    return {"task": task, "list": place, "rank": rank, "version": version}
+
+
+def write_move(tx: Transaction, caller: Caller, row: Any, place: str, rank: str) -> dict[str, Any]:
+    version = touch_task(tx, row, list=place, rank=rank)
+    data = moved_shape(row.id, place, rank, version)
+    tx.append(row.board, "task.moved", caller.id, data)
+    return data
+
+
+def find_tasks(tx: Transaction, board: str, wanted: Sequence[str]) -> Sequence[Any]:
+    """The tasks' rows in the order they are named. Raises Invalid when one is not on the board."""
+    rows = {
+        row.id: row
+        for row in tx.execute(select(tasks).where(tasks.c.board == board, tasks.c.id.in_(wanted)))
+    }
+    if len(rows) != len(set(wanted)):
+        raise Invalid.field("tasks", "One of these tasks is not on this board.")
+    return [rows[task] for task in wanted]
+
+
+@command("tasks.move", target="board", stream="board")
+def move_tasks(
+    tx: Transaction,
+    caller: Caller,
+    *,
+    board: str,
+    tasks: Sequence[str],
+    list: str,
+    after: str | None = END,
+) -> Answer:
+    """Puts many tasks into a list, in the order they are named, all or none; answers `moves` as `move_task` does.
+
+    Raises as `move_task`.
+    """
+    lock_board(tx, caller, board, "edit")
+    find_list(tx.connection, board, list)
+    rows = find_tasks(tx, board, tasks)
+    if any(row.archived_at is not None for row in rows):
+        raise Conflict("One of these tasks is archived: restore it first.")
+    ranks = find_task_ranks(tx, caller, board, list, after, len(rows), tasks)
+    TASKS.park(tx.connection, tasks)
+    moves = [write_move(tx, caller, row, list, rank) for row, rank in zip(rows, ranks, strict=True)]
+    return Answer({"moves": moves})
+
+
+@command("tasks.archive", target="board", stream="board")
+def archive_tasks(tx: Transaction, caller: Caller, *, board: str, tasks: Sequence[str]) -> Answer:
+    """Archives many tasks, all or none; answers `tasks` as cards. Those that are archived stay so.
+
+    Raises like `access_board`, and Invalid for a task that is not on the board.
+    """
+    lock_board(tx, caller, board, "edit")
+    for row in find_tasks(tx, board, tasks):
+        if row.archived_at is None:
+            put_away(tx, caller, row)
+    answer = {"tasks": task_cards(tx.connection, find_tasks(tx, board, tasks))}
+    return Answer(answer) if tx.last_seq is not None else unchanged(tx, board, answer)
