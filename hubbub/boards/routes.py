@@ -118,28 +118,28 @@ async def list_labels(request: Request, caller: CurrentCaller, board: Identifier
     return json_response(await get_kernel(request).read(queries.list_labels, caller, board=board))
 
 
-@router.patch("/lists/{place}")
+@router.patch("/lists/{list}")
 async def change_list(
-    request: Request, caller: CurrentCaller, place: Identifier, body: ListChange
+    request: Request, caller: CurrentCaller, list: Identifier, body: ListChange
 ) -> Response:
-    return await write(request, caller, lists.change_list, list=place, changes=body.given())
+    return await write(request, caller, lists.change_list, list=list, changes=body.given())
 
 
-@router.post("/lists/{place}/move")
+@router.post("/lists/{list}/move")
 async def move_list(
-    request: Request, caller: CurrentCaller, place: Identifier, body: ListMove
+    request: Request, caller: CurrentCaller, list: Identifier, body: ListMove
 ) -> Response:
-    return await write(request, caller, lists.move_list, list=place, **body.given())
+    return await write(request, caller, lists.move_list, list=list, **body.given())
 
 
-@router.post("/lists/{place}/archive")
-async def archive_list(request: Request, caller: CurrentCaller, place: Identifier) -> Response:
-    return await write(request, caller, lists.archive_list, list=place)
+@router.post("/lists/{list}/archive")
+async def archive_list(request: Request, caller: CurrentCaller, list: Identifier) -> Response:
+    return await write(request, caller, lists.archive_list, list=list)
 
 
-@router.post("/lists/{place}/restore")
-async def restore_list(request: Request, caller: CurrentCaller, place: Identifier) -> Response:
-    return await write(request, caller, lists.restore_list, list=place)
+@router.post("/lists/{list}/restore")
+async def restore_list(request: Request, caller: CurrentCaller, list: Identifier) -> Response:
+    return await write(request, caller, lists.restore_list, list=list)
 
 
 @router.post("/boards/{board}/labels", status_code=201)
