@@ -16,6 +16,7 @@ from hubbub.boards.schemas import (
     NewList,
 )
 from hubbub.boards.service import boards, lists
+from hubbub.kernel.caller import Caller
 from hubbub.kernel.commands import Command
 from hubbub.kernel.http import answer, get_kernel, idempotency_key, json_response
 from hubbub.kernel.schemas import Identifier
@@ -29,7 +30,7 @@ Cursor = Annotated[str | None, Query(max_length=800)]
 
 
 async def write(
-    request: Request, caller: CurrentCaller, command: Command, status: int = 200, **arguments: Any
+    request: Request, caller: Caller, command: Command, status: int = 200, /, **arguments: Any
 ) -> Response:
     """Runs a command with the call's key and answers its outcome."""
     outcome = await get_kernel(request).write(
