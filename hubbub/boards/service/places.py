@@ -12,6 +12,8 @@ from hubbub.boards.schemas import END
 
 WINDOW = 64
 """So many neighbours on each side are moved when room is made; four times as many if that is too few."""
+LONGEST = LONGEST_RANK
+"""Where a rank would become longer, room is made."""
 SHORT = LONGEST_RANK // 2
 """Ranks are at most so long after room was made."""
 
@@ -63,7 +65,7 @@ class Order:
         """
         before, behind = self.find_gap(connection, scope, after, moving)
         ranks = spread_ranks(before, behind, count)
-        if max(map(len, ranks)) <= LONGEST_RANK:
+        if max(map(len, ranks)) <= LONGEST:
             return ranks, {}
         return self.make_room(connection, scope, (before, behind), count, moving)
 
