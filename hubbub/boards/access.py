@@ -36,9 +36,6 @@ class Board:
     def id(self) -> str:
         return str(self.row.id)
 
-    def may(self, right: Right) -> bool:
-        return RIGHTS.index(self.right) >= RIGHTS.index(right)
-
 
 def right_of(role: str, shown_to: str, given: str | None) -> Right | None:
     """What somebody of this role may do on a board, given the right of their row there; None is nothing.
@@ -83,15 +80,33 @@ def access_board(
     know of, Forbidden without the right, Conflict for an archived one.
     """
     row = connection.execute(BOARD, {"board": board, "caller": caller.id}).one_or_none()
-    has = None if row is None else right_of(caller.role, row.shown_to, row.given)
-    if row is None or has is None:
+    if row is None:
         raise NotFound(NO_BOARD)
-    found = Board(row, has)
-    if not found.may(right):
+    standing = Standing(row.shown_to, row.given, row.archived_at is not None)
+    return Board(row, check_right(standing, caller, right, archived=archived))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What decides who may do what on a board: whom it is shown to, the right given, whether it is archived."""
+
+    shown_to: str
+    given: str | None
+    archived: bool
+
+
+def check_right(
+    standing: Standing, caller: Caller, right: Right, *, archived: bool = False
+) -> Right:
+    """What the caller may do, if that includes `right`. Raises as `access_board`."""
+    has = right_of(caller.role, standing.shown_to, standing.given)
+    if has is None:
+        raise NotFound(NO_BOARD)
+    if RIGHTS.index(has) < RIGHTS.index(right):
         raise Forbidden(f"You may {has} this board; this needs the right to {right} it.")
-    if right != "view" and row.archived_at is not None and not archived:
+    if right != "view" and standing.archived and not archived:
         raise Conflict("This board is archived: restore it first.")
-    return found
+    return has
 
 
 LIST = select(board_lists).where(board_lists.c.id == bindparam("list"))

@@ -64,11 +64,16 @@ def find_list(connection: Connection, board: str, identifier: str) -> Any:
     row = connection.execute(
         select(board_lists).where(board_lists.c.id == identifier, board_lists.c.board == board)
     ).one_or_none()
-    if row is None:
-        raise Invalid.field("list", "There is no such list on this board.")
-    if row.archived_at is not None:
-        raise Conflict("This list is archived: restore it first.")
+    check_list(row is not None, row is not None and row.archived_at is not None)
     return row
+
+
+def check_list(found: bool, archived: bool) -> None:
+    """Raises Invalid or Conflict unless tasks can be put into a list."""
+    if not found:
+        raise Invalid.field("list", "There is no such list on this board.")
+    if archived:
+        raise Conflict("This list is archived: restore it first.")
 
 
 def check_board_people(connection: Connection, board: Board, people: Sequence[str]) -> None:

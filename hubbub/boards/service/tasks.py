@@ -83,7 +83,7 @@ def create_task(
     add_rows(tx, task, assignees, labels)
     shape = read_task(tx.connection, task)
     tx.append(board, "task.created", caller.id, shape)
-    for person in assignees:
+    for person in sorted(assignees):
         tell_person(tx, caller, "task.assigned", person, shape)
     return Answer(shape, status=201)
 
@@ -190,7 +190,7 @@ def set_assignees(
     """Makes exactly these people the task's; an entry for each who comes or goes. Raises Invalid."""
     mine = task_assignees.c.task == task
     present = {*tx.execute(select(task_assignees.c.user).where(mine)).scalars()}
-    coming = [person for person in wanted if person not in present]
+    coming = sorted(set(wanted) - present)
     check_board_people(tx.connection, board, coming)
     for person in sorted(present.difference(wanted)):
         tx.execute(delete(task_assignees).where(mine, task_assignees.c.user == person))
