@@ -236,17 +236,17 @@ def list_own_tasks(
     What stands in a list of status `done` is left out. `totals`, on the first page, has the tasks `overdue`, due
     `today` and this `week`, those without a date as `none`, and `all`. Raises Invalid for a cursor that is none.
     """
-    source = (
-        task_assignees.join(tasks, tasks.c.id == task_assignees.c.task)
-        .join(board_lists, board_lists.c.id == tasks.c.list)
-        .join(boards, boards.c.id == tasks.c.board)
-        .outerjoin(
-            board_members,
-            and_(board_members.c.board == boards.c.id, board_members.c.user == caller.id),
-        )
+    source = SOURCE.join(boards, boards.c.id == tasks.c.board).outerjoin(
+        board_members,
+        and_(board_members.c.board == boards.c.id, board_members.c.user == caller.id),
     )
+    mine = select(task_assignees.c.task).where(task_assignees.c.user == caller.id)
+    sqlite = connection.dialect.name == "sqlite"
     conditions = [
-        task_assignees.c.user == caller.id,
+        # As an array PostgreSQL looks each up by its key; as a join it may read the tasks of everybody instead.
+        tasks.c.id.in_(mine)
+        if sqlite
+        else tasks.c.id == func.any(func.array(mine.scalar_subquery())),
         archived_condition(archived=False),
         boards.c.archived_at.is_(None),
         visible_boards(caller),

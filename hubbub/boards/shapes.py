@@ -66,7 +66,10 @@ SELECT 'comments', task, CAST(count(*) AS text), 0
 FROM task_comments WHERE {those} AND deleted_at IS NULL GROUP BY task
 """
 PARTS_SQLITE = text(PARTS.format(those="task IN (SELECT value FROM json_each(:ids))"))
-PARTS_POSTGRESQL = text(PARTS.format(those="task = ANY(CAST(:ids AS text[]))"))
+# It does not see how many there are, so it always looks each up by key, which is the quicker for any board.
+PARTS_POSTGRESQL = text(
+    PARTS.format(those="task = ANY(ARRAY(SELECT unnest(CAST(:ids AS text[]))))")
+)
 
 
 def task_cards(connection: Connection, rows: Iterable[Any]) -> list[dict[str, Any]]:

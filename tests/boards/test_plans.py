@@ -24,8 +24,6 @@ from .many import BOARDS, LISTS, TASKS, Many, make_many
 
 pytestmark = pytest.mark.anyio
 
-SOLID_STATE = "SET LOCAL random_page_cost = 1.1"
-"""Without it PostgreSQL takes a thousand rows of a hundred thousand for more than a disk can seek."""
 LARGE = 1_000
 """A table of more rows is not to be read from end to end."""
 OPENED_SECONDS = 1.0
@@ -86,7 +84,6 @@ async def test_hot_queries_go_by_an_index(migrated_postgresql: PostgreSQL, tmp_p
                     await application.kernel.read(read, caller)
                 assert seen
                 with application.kernel.database.reading() as connection:
-                    connection.execute(text(SOLID_STATE))
                     for statement, parameters in seen:
                         explain(connection, statement, parameters, large)
         await open_in_time(application, caller, many)
