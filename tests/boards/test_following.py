@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hubbub.client import Client, Entry, Refused, Reset
+from hubbub.client import Client, Refused, Reset
 from tests.realtime.conftest import Team
 from tests.realtime.conftest import server as server
 from tests.realtime.conftest import team as team
@@ -25,13 +25,9 @@ async def follow_until(client: Client, shown: Shown, stream: str, seq: int) -> R
             if isinstance(item, Reset):
                 return item
             if item.stream == stream:
-                apply_entry(shown, item)
+                apply(shown, item.kind, item.data)
                 if item.seq == seq:
                     return None
-
-
-def apply_entry(shown: Shown, entry: Entry) -> None:
-    apply(shown, entry.kind, entry.data)
 
 
 async def open_board(client: Client, board: str) -> Shown:
@@ -73,7 +69,7 @@ async def test_two_people_work_on_one_board(team: Team) -> None:
     await owner.request("PATCH", f"/api/boards/{board}", {"shown_to": "members"})
     secret = await owner.command("task.create", board=board, list=todo, title="A secret")
     reset = await follow_until(mia, screens[1], board, secret["seq"])
-    assert (reset.stream, reset.reason) == (board, "withdrawn") if reset else False
+    assert reset == Reset(board, 0, "withdrawn")
     assert secret["task"]["id"] not in screens[1].tasks
     with pytest.raises(Refused):
         await mia.follow({board: None})
