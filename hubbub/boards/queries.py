@@ -182,7 +182,8 @@ def read_parts(connection: Connection, board: str) -> dict[str, list[dict[str, s
         if kind == "member":
             parts["members"].append({"user": identifier, "name": name, "right": more})
         else:
-            parts["labels"].append({"id": identifier, "name": name, "colour": more})
+            label = {"id": identifier, "board": board, "name": name, "colour": more}
+            parts["labels"].append(label)
     for part in parts.values():
         part.sort(key=lambda item: item["name"].casefold())
     return parts

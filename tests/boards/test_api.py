@@ -83,7 +83,8 @@ async def test_a_board_whole(launch: Launch) -> None:
     assert (card["described"], card["items"], card["items_done"]) == (True, 1, 0)
     assert card["comments"] == 1
     assert "description" not in card
-    assert [label["name"] for label in board["labels"]] == ["Urgent"]
+    label = {"id": launch.urgent, "board": launch.id, "name": "Urgent", "colour": "red"}
+    assert board["labels"] == [label]
     assert [(m["name"], m["right"]) for m in board["members"]] == [("Mia Member", "manage")]
     entries = await launch.mia.call("GET", f"/api/streams/{launch.id}/entries", after=0, limit=200)
     assert board["head"] == entries["head"] > 0
