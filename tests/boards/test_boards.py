@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from hubbub.boards.access import followable_boards
 from hubbub.boards.ranks import LONGEST_RANK
@@ -16,6 +16,7 @@ from hubbub.kernel import log
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from hubbub.kernel.ids import new_id
+from hubbub.people.models import users
 from tests.support.app import Person, say
 
 from .conftest import Project, do, make_board
@@ -365,3 +366,20 @@ async def test_a_board_may_belong_to_a_room(project: Project) -> None:
         workspace.mia, boards.change_board, board=board["id"], changes={"room": None}
     )
     assert changed["room"] is None
+
+
+async def test_people_of_the_sample_leave_boards_when_it_goes(project: Project) -> None:
+    owner, board = project.workspace.owner, project.board
+    await owner.call("POST", "/api/sample")
+
+    def find_sample(connection: Connection) -> list[str]:
+        return [*connection.execute(select(users.c.id).where(users.c.sample)).scalars()]
+
+    sample = (await owner.application.kernel.read(find_sample))[0]
+    await do(project.mia, boards.set_member, board=board, user=sample, right="view")
+    for task in project.tasks[:2]:
+        await do(project.mia, tasks.assign_task, task=task, user=sample)
+    await owner.call("DELETE", "/api/sample")
+    kinds = [kind for kind, _ in await told(owner, board)]
+    assert kinds[-3:] == ["task.unassigned", "task.unassigned", "board.member_removed"]
+    await column(project)
