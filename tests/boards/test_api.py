@@ -353,7 +353,8 @@ async def test_query_counts_do_not_grow_with_rows(launch: Launch) -> None:
     counted: list[str] = []
 
     def count(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if not statement.startswith("BEGIN"):
+        # Whether the session still holds is asked once a second, whatever is read.
+        if not statement.startswith(("BEGIN", "SELECT sessions.")):
             counted.append(statement)
 
     engine = launch.mia.application.kernel.database._reading
