@@ -20,6 +20,8 @@ from prometheus_client import (
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hubbub import __version__
+from hubbub.boards.events import register_events as register_board_events
+from hubbub.boards.task_routes import routers as board_routers
 from hubbub.chat import routes as chat_routes
 from hubbub.chat.events import register_events, register_hooks
 from hubbub.chat.jobs import index_periodically
@@ -184,6 +186,7 @@ class Application:
         SmokeTests(self.kernel, self.gateway.namespace(SMOKE_NAMESPACE))
         accept_sockets(self.kernel, namespace, self.delivery, self.presence)
         register_events(self.kernel, namespace, self.delivery)
+        register_board_events(self.kernel, namespace, self.delivery)
         register_hooks()
 
         registry = CollectorRegistry()
@@ -232,6 +235,7 @@ class Application:
             sample_routes.router,
             observe_routes.router,
             operations_routes.router,
+            *board_routers,
         ):
             api.router.routes.extend(router.routes)
         self.api = api

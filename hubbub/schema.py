@@ -1,5 +1,6 @@
 """Every table of Hubbub in one metadata."""
 
+from hubbub.boards import models as boards
 from hubbub.chat import models as chat
 from hubbub.kernel import commands, log, nodes
 from hubbub.kernel.database import metadata
@@ -9,6 +10,7 @@ from hubbub.operations import models as operations
 from hubbub.people import models as people
 
 __all__ = [
+    "boards",
     "chat",
     "commands",
     "jobs",

@@ -2,6 +2,7 @@
 
 from sqlalchemy import delete, insert, select, update
 
+from hubbub.boards.service.leaving import forget_people
 from hubbub.chat.models import members, rooms
 from hubbub.chat.service.messages import add_reaction, post_one
 from hubbub.chat.service.rooms import add_to_room, new_room, remove_room
@@ -103,6 +104,7 @@ def remove_sample(tx: Transaction, caller: Caller) -> None:
     )
     for room in sorted(gone.scalars()):
         remove_room(tx, caller.id, room)
+    forget_people(tx, caller, people)
     tx.connection.execute(delete(members).where(members.c.user.in_(people)))
     tx.connection.execute(delete(users).where(users.c.id.in_(people)))
     announce(tx, caller.id, sample=False)

@@ -42,15 +42,18 @@ OWN = {
     ("patch", "/api/users/me"),
     ("get", "/api/users"),
     ("get", "/api/invitations"),
+    ("get", "/api/boards"),
     ("get", "/api/rooms"),
     ("get", "/api/search"),
     ("get", "/api/sync"),
+    ("get", "/api/tasks/mine"),
     ("post", "/api/client-errors"),
 }
 
 # Who may call what is not about one object.
 BY_ROLE = {
     ("post", "/api/invitations"): {"owner"},
+    ("post", "/api/boards"): {"owner", "member"},
     ("post", "/api/rooms"): {"owner", "member"},
     ("post", "/api/sample"): {"owner"},
     ("delete", "/api/sample"): {"owner"},
@@ -61,6 +64,7 @@ BY_ROLE = {
     ("patch", "/api/users/{user}"): {"owner"},
 }
 
+NOBODY = "00000000-0000-7000-8000-000000000000"
 BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/invitations"): {"role": "member"},
     ("post", "/api/rooms"): {"kind": "private", "name": "Mine"},
@@ -69,9 +73,30 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/api/rooms/{room}/messages"): {"body": "intruder"},
     ("patch", "/api/messages/{message}"): {"body": "intruder"},
     ("put", "/api/rooms/{room}/read"): {"seq": 1},
+    ("post", "/api/boards"): {"name": "Mine"},
+    ("patch", "/api/boards/{board}"): {"name": "taken over"},
+    ("post", "/api/boards/{board}/members"): {"user": NOBODY, "right": "manage"},
+    ("post", "/api/boards/{board}/lists"): {"name": "intruder"},
+    ("post", "/api/boards/{board}/labels"): {"name": "intruder"},
+    ("patch", "/api/boards/{board}/labels/{label}"): {"name": "intruder"},
+    ("post", "/api/boards/{board}/tasks"): {"list": NOBODY, "title": "intruder"},
+    ("post", "/api/boards/{board}/tasks/move"): {"tasks": [NOBODY], "list": NOBODY},
+    ("post", "/api/boards/{board}/tasks/archive"): {"tasks": [NOBODY]},
+    ("patch", "/api/lists/{list}"): {"name": "intruder"},
+    ("patch", "/api/tasks/{task}"): {"title": "intruder"},
+    ("post", "/api/tasks/{task}/move"): {"list": NOBODY},
+    ("post", "/api/tasks/{task}/checklist"): {"text": "intruder"},
+    ("patch", "/api/tasks/{task}/checklist/{item}"): {"text": "intruder"},
+    ("post", "/api/tasks/{task}/comments"): {"body": "intruder"},
+    ("patch", "/api/comments/{comment}"): {"body": "intruder"},
 }
 
-ABOUT_AN_OBJECT = ("{room}", "{message}", "{stream}", "{session}", "{code}", "{user}")
+OF_A_BOARD = ("{board}", "{list}", "{label}", "{task}", "{item}", "{comment}")
+"""Owners and admins manage every board: for them these are there."""
+ABOUT_AN_OBJECT = (
+    *("{room}", "{message}", "{stream}", "{session}", "{code}", "{user}"),
+    *OF_A_BOARD,
+)
 
 
 def list_routes(workspace: Workspace) -> set[tuple[str, str]]:
@@ -87,6 +112,7 @@ async def foreign_objects(workspace: Workspace) -> dict[str, str]:
         "POST", "/api/invitations", {"role": "guest", "room": workspace.closed, "uses": 1}
     )
     return {
+        **await foreign_board(workspace.max),
         "{room}": workspace.closed,
         "{stream}": workspace.closed,
         "{message}": message["id"],
@@ -94,6 +120,28 @@ async def foreign_objects(workspace: Workspace) -> dict[str, str]:
         "{code}": invitation["code"],
         "{user}": workspace.max.id,
         "{emoji}": "👍",
+    }
+
+
+async def foreign_board(person: Person) -> dict[str, str]:
+    """A board of that person alone, with one of everything."""
+    board = await person.call(
+        "POST", "/api/boards", {"name": "Own", "shown_to": "members", "lists": ["To do"]}
+    )
+    place = f"/api/boards/{board['id']}"
+    label = await person.call("POST", f"{place}/labels", {"name": "Private"})
+    first = (await person.call("GET", place))["lists"][0]["id"]
+    task = await person.call("POST", f"{place}/tasks", {"list": first, "title": "Only mine"})
+    path = f"/api/tasks/{task['id']}"
+    listed = await person.call("POST", f"{path}/checklist", {"text": "One step"})
+    comment = await person.call("POST", f"{path}/comments", {"body": "for me"})
+    return {
+        "{board}": board["id"],
+        "{list}": first,
+        "{label}": label["id"],
+        "{task}": task["id"],
+        "{item}": listed["checklist"][0]["id"],
+        "{comment}": comment["id"],
     }
 
 
@@ -150,6 +198,8 @@ async def test_objects_of_others_are_not_there(workspace: Workspace) -> None:
         for role, person in people.items():
             if role == "owner" and path.startswith(("/api/invitations/", "/api/users/")):
                 continue
+            if role == "owner" and any(name in path for name in OF_A_BOARD):
+                continue
             if path == "/api/users/{user}" and (method, role) == ("get", "member"):
                 continue
             answer = await person.send(method.upper(), fill(path, objects), body)
@@ -195,6 +245,19 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "message.react": {"message": "{message}", "emoji": "👍"},
     "message.unreact": {"message": "{message}", "emoji": "👍"},
     "room.read": {"room": "{room}", "seq": 1},
+    "task.create": {"board": "{board}", "list": "{list}", "title": "intruder"},
+    "task.change": {"task": "{task}", "title": "intruder"},
+    "task.move": {"task": "{task}", "list": "{list}", "after": None},
+    "task.archive": {"task": "{task}"},
+    "task.restore": {"task": "{task}"},
+    "tasks.move": {"board": "{board}", "tasks": [NOBODY], "list": "{list}"},
+    "tasks.archive": {"board": "{board}", "tasks": [NOBODY]},
+    "checklist.add": {"task": "{task}", "text": "intruder"},
+    "checklist.change": {"task": "{task}", "item": "{item}", "done": True},
+    "checklist.remove": {"task": "{task}", "item": "{item}"},
+    "comment.add": {"task": "{task}", "body": "intruder"},
+    "comment.edit": {"comment": "{comment}", "body": "intruder"},
+    "comment.delete": {"comment": "{comment}"},
 }
 NOT_ABOUT_OBJECTS = {"follow", "unfollow", "token", "typing"}
 
@@ -218,7 +281,10 @@ async def test_socket_commands_refuse_what_is_not_ones_own(workspace: Workspace)
     before = await count_rows(workspace)
     for event, arguments in COMMANDS.items():
         filled = {k: fill(v, objects) if isinstance(v, str) else v for k, v in arguments.items()}
-        for person in (workspace.owner, workspace.mia, workspace.client, workspace.guest):
+        people = [workspace.owner, workspace.mia, workspace.client, workspace.guest]
+        if any(value in OF_A_BOARD for value in arguments.values() if isinstance(value, str)):
+            people.remove(workspace.owner)
+        for person in people:
             socket = FakeSocket()
             caller = Caller(person.id, person.user["role"], "", "")
             socket.data = Connection(socket, caller, 0)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Boards: lists of tasks that several people move at once (docs/boards.md)."""

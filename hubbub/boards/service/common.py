@@ -1,0 +1,89 @@
+"""What every command of boards does first: find the board, lock its stream, and look again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from hubbub.boards.access import (
+    NO_LIST,
+    NO_TASK,
+    Board,
+    Right,
+    access_board,
+    access_list,
+    access_task,
+    board_people,
+)
+from hubbub.boards.models import board_lists, tasks
+from hubbub.kernel import log
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.commands import Answer
+from hubbub.kernel.errors import Conflict, Invalid, NotFound
+from hubbub.kernel.transaction import Transaction
+
+
+def lock_board(
+    tx: Transaction, caller: Caller, board: str, right: Right, *, archived: bool = False
+) -> Board:
+    """The board, whose stream is locked: everything read from now on stays true. Raises like `access_board`."""
+    log.lock_streams(tx.connection, [board])
+    return access_board(tx.connection, caller, board, right, archived=archived)
+
+
+def lock_task(
+    tx: Transaction, caller: Caller, task: str, right: Right = "edit", *, live: bool = True
+) -> tuple[Board, Any]:
+    """The board, whose stream is locked, and the task's row.
+
+    Raises like `access_task`, and Conflict for an archived task that has to be `live`.
+    """
+    board = tx.connection.execute(select(tasks.c.board).where(tasks.c.id == task)).scalar()
+    if board is None:
+        raise NotFound(NO_TASK)
+    log.lock_streams(tx.connection, [board])
+    found, row = access_task(tx.connection, caller, task, right)
+    if live and row.archived_at is not None:
+        raise Conflict("This task is archived: restore it first.")
+    return found, row
+
+
+def lock_list(tx: Transaction, caller: Caller, identifier: str, right: Right) -> tuple[Board, Any]:
+    """The board, whose stream is locked, and the list's row. Raises like `access_list`."""
+    board = tx.connection.execute(
+        select(board_lists.c.board).where(board_lists.c.id == identifier)
+    ).scalar()
+    if board is None:
+        raise NotFound(NO_LIST)
+    log.lock_streams(tx.connection, [board])
+    return access_list(tx.connection, caller, identifier, right)
+
+
+def find_list(connection: Connection, board: str, identifier: str) -> Any:
+    """The row of a list that tasks of this board can be put into. Raises Invalid or Conflict."""
+    row = connection.execute(
+        select(board_lists).where(board_lists.c.id == identifier, board_lists.c.board == board)
+    ).one_or_none()
+    check_list(row is not None, row is not None and row.archived_at is not None)
+    return row
+
+
+def check_list(found: bool, archived: bool) -> None:
+    """Raises Invalid or Conflict unless tasks can be put into a list."""
+    if not found:
+        raise Invalid.field("list", "There is no such list on this board.")
+    if archived:
+        raise Conflict("This list is archived: restore it first.")
+
+
+def check_board_people(connection: Connection, board: Board, people: Sequence[str]) -> None:
+    """Raises Invalid unless everybody is active and may see the board."""
+    if people:
+        known = {identifier for identifier, _ in board_people(connection, board.row)}
+        if not known.issuperset(people):
+            raise Invalid.field("assignees", "One of these people is not on this board.")
+
+
+def unchanged(tx: Transaction, board: str, data: Any) -> Answer:
+    """The answer of a command that found everything as it was wished."""
+    return Answer(data, seq=log.read_states(tx.connection, [board])[board].head)

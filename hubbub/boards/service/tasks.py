@@ -1,0 +1,270 @@
+"""Making and changing tasks: their fields, who does them, their labels, and archiving them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+
+from hubbub.boards.access import Board
+from hubbub.boards.models import board_labels, task_assignees, task_labels, tasks
+from hubbub.boards.schemas import END, MOST_ASSIGNEES
+from hubbub.boards.service.common import (
+    check_board_people,
+    find_list,
+    lock_board,
+    lock_task,
+    unchanged,
+)
+from hubbub.boards.service.places import TASKS
+from hubbub.boards.shapes import read_task
+from hubbub.chat.access import access_message
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.clock import format_optional_time, format_time
+from hubbub.kernel.commands import Answer, command
+from hubbub.kernel.errors import Conflict, Invalid
+from hubbub.kernel.ids import new_id
+from hubbub.kernel.transaction import Transaction
+
+MOST_TASKS = 10_000
+
+FIELDS = ("title", "description", "priority", "due_at", "due_has_time")
+
+
+@command("task.create", target="board", stream="board")
+def create_task(
+    tx: Transaction,
+    caller: Caller,
+    *,
+    board: str,
+    list: str,
+    title: str,
+    description: str = "",
+    priority: str | None = None,
+    due_at: int | None = None,
+    due_has_time: bool = False,
+    assignees: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    after: str | None = END,
+    message: str | None = None,
+) -> Answer:
+    """Makes a task in a list, behind another one (None: in front, END: at the end); answers it whole.
+
+    `due_at` in milliseconds since the epoch. `message` is what it was made from, and must be the caller's to read.
+    Raises like `access_board`, Invalid for people, labels or a list that are not on the board, and Conflict when the
+    board is full.
+    """
+    found = lock_board(tx, caller, board, "edit")
+    find_list(tx.connection, board, list)
+    check_count(tx, board, 1)
+    check_board_people(tx.connection, found, assignees)
+    check_labels(tx, board, labels)
+    if message is not None:
+        access_message(tx.connection, caller, message)
+    rank = find_task_ranks(tx, caller, board, list, after, 1)[0]
+    task = new_id()
+    tx.execute(
+        insert(tasks),
+        {
+            "id": task,
+            "board": board,
+            "list": list,
+            "rank": rank,
+            "title": title,
+            "description": description,
+            "priority": priority,
+            "due_at": due_at,
+            "due_has_time": due_has_time,
+            "created_by": caller.id,
+            "created_at": tx.now,
+            "changed_at": tx.now,
+            "message": message,
+        },
+    )
+    add_rows(tx, task, assignees, labels)
+    shape = read_task(tx.connection, task)
+    tx.append(board, "task.created", caller.id, shape)
+    for person in sorted(assignees):
+        tell_person(tx, caller, "task.assigned", person, shape)
+    return Answer(shape, status=201)
+
+
+def add_rows(tx: Transaction, task: str, assignees: Sequence[str], labels: Sequence[str]) -> None:
+    if assignees:
+        tx.execute(insert(task_assignees), [{"task": task, "user": user} for user in assignees])
+    if labels:
+        tx.execute(insert(task_labels), [{"task": task, "label": label} for label in labels])
+
+
+def find_task_ranks(
+    tx: Transaction,
+    caller: Caller,
+    board: str,
+    place: str,
+    after: str | None,
+    count: int,
+    moving: Sequence[str] = (),
+) -> Sequence[str]:
+    """Ranks in a list behind a task; others may have to make room, of which an entry tells."""
+    ranks, moved = TASKS.find_ranks(tx.connection, place, after, count, moving)
+    if moved:
+        tx.append(board, "list.rebalanced", caller.id, {"list": place, "ranks": moved})
+    return ranks
+
+
+def check_count(tx: Transaction, board: str, more: int) -> None:
+    """Raises Conflict when the board would have more tasks than it may."""
+    count = tx.execute(
+        select(func.count()).where(tasks.c.board == board, tasks.c.archived_at.is_(None))
+    ).scalar_one()
+    if count + more > MOST_TASKS:
+        raise Conflict(f"A board has at most {MOST_TASKS} tasks: archive some first.")
+
+
+def check_labels(tx: Transaction, board: str, labels: Sequence[str]) -> None:
+    """Raises Invalid unless all labels are the board's."""
+    if not labels:
+        return
+    known = tx.execute(
+        select(func.count()).where(board_labels.c.board == board, board_labels.c.id.in_(labels))
+    ).scalar_one()
+    if known != len(labels):
+        raise Invalid.field("labels", "One of these labels is not on this board.")
+
+
+def tell_person(
+    tx: Transaction, caller: Caller, kind: str, person: str, task: dict[str, Any], **more: Any
+) -> None:
+    """Tells somebody on their own stream what concerns them, unless they did it themselves."""
+    if person != caller.id:
+        data = {"board": task["board"], "task": task["id"], "title": task["title"], "user": person}
+        tx.append(person, kind, caller.id, data | more)
+
+
+@command("task.change", target="task")
+def change_task(tx: Transaction, caller: Caller, *, task: str, changes: dict[str, Any]) -> Answer:
+    """Changes the fields that `changes` names: FIELDS, `labels` and `assignees`, both as whole lists.
+
+    Answers the whole task. Raises like `access_task`, Invalid for people or labels that are not on the board, and
+    Conflict for an archived task.
+    """
+    board, row = lock_task(tx, caller, task)
+    values: dict[str, Any] = {
+        name: changes[name]
+        for name in FIELDS
+        if name in changes and changes[name] != getattr(row, name)
+    }
+    before = read_task(tx.connection, task)
+    told: dict[str, Any] = dict(values)
+    if "due_at" in values:
+        told["due_at"] = format_optional_time(values["due_at"])
+    if "labels" in changes and sorted(changes["labels"]) != before["labels"]:
+        check_labels(tx, board.id, changes["labels"])
+        tx.execute(delete(task_labels).where(task_labels.c.task == task))
+        add_rows(tx, task, (), changes["labels"])
+        told["labels"] = sorted(changes["labels"])
+    if told:
+        version = touch_task(tx, row, **values)
+        data = {"task": task, "version": version, "changed_at": format_time(tx.now)}
+        tx.append(board.id, "task.changed", caller.id, data | {"changed": told})
+    if "assignees" in changes:
+        set_assignees(tx, caller, board, task, changes["assignees"])
+    if tx.last_seq is None:
+        return unchanged(tx, board.id, before)
+    return Answer(read_task(tx.connection, task))
+
+
+def touch_task(tx: Transaction, row: Any, **values: Any) -> int:
+    """Writes values of a task with its next version, which is answered."""
+    version = int(row.version) + 1
+    tx.execute(
+        update(tasks)
+        .where(tasks.c.id == row.id)
+        .values(version=version, changed_at=tx.now, **values)
+    )
+    return version
+
+
+def set_assignees(
+    tx: Transaction, caller: Caller, board: Board, task: str, wanted: Sequence[str]
+) -> None:
+    """Makes exactly these people the task's; an entry for each who comes or goes. Raises Invalid."""
+    mine = task_assignees.c.task == task
+    present = {*tx.execute(select(task_assignees.c.user).where(mine)).scalars()}
+    coming = sorted(set(wanted) - present)
+    check_board_people(tx.connection, board, coming)
+    for person in sorted(present.difference(wanted)):
+        tx.execute(delete(task_assignees).where(mine, task_assignees.c.user == person))
+        tell_assignees(tx, caller, "task.unassigned", task, person)
+    for person in coming:
+        add_rows(tx, task, [person], ())
+        tell_assignees(tx, caller, "task.assigned", task, person)
+
+
+def tell_assignees(tx: Transaction, caller: Caller, kind: str, task: str, person: str) -> None:
+    row = tx.execute(select(tasks).where(tasks.c.id == task)).one()
+    version = touch_task(tx, row)
+    assignees = tx.execute(
+        select(task_assignees.c.user)
+        .where(task_assignees.c.task == task)
+        .order_by(task_assignees.c.user)
+    ).scalars()
+    data = {"task": task, "user": person, "assignees": [*assignees], "version": version}
+    tx.append(row.board, kind, caller.id, data)
+    tell_person(tx, caller, kind, person, {"board": row.board, "id": task, "title": row.title})
+
+
+@command("task.assign", target="task")
+def assign_task(tx: Transaction, caller: Caller, *, task: str, user: str) -> Answer:
+    """Gives a task to one more person; answers it whole. Raises as `change_task`."""
+    board, _ = lock_task(tx, caller, task)
+    present = read_task(tx.connection, task)
+    if user in present["assignees"]:
+        return unchanged(tx, board.id, present)
+    if len(present["assignees"]) >= MOST_ASSIGNEES:
+        raise Conflict(f"A task has at most {MOST_ASSIGNEES} people.")
+    set_assignees(tx, caller, board, task, [*present["assignees"], user])
+    return Answer(read_task(tx.connection, task))
+
+
+@command("task.unassign", target="task")
+def unassign_task(tx: Transaction, caller: Caller, *, task: str, user: str) -> Answer:
+    """Takes a task from somebody; answers it whole. Raises as `change_task`."""
+    board, _ = lock_task(tx, caller, task)
+    present = read_task(tx.connection, task)
+    if user not in present["assignees"]:
+        return unchanged(tx, board.id, present)
+    set_assignees(tx, caller, board, task, [p for p in present["assignees"] if p != user])
+    return Answer(read_task(tx.connection, task))
+
+
+@command("task.archive", target="task")
+def archive_task(tx: Transaction, caller: Caller, *, task: str) -> Answer:
+    """Archives a task, which keeps its place; answers it whole. Raises like `access_task`."""
+    board, row = lock_task(tx, caller, task, live=False)
+    if row.archived_at is not None:
+        return unchanged(tx, board.id, read_task(tx.connection, task))
+    put_away(tx, caller, row)
+    return Answer(read_task(tx.connection, task))
+
+
+def put_away(tx: Transaction, caller: Caller, row: Any) -> None:
+    version = touch_task(tx, row, archived_at=tx.now)
+    data = {"task": row.id, "list": row.list, "version": version}
+    tx.append(row.board, "task.archived", caller.id, data)
+
+
+@command("task.restore", target="task")
+def restore_task(tx: Transaction, caller: Caller, *, task: str) -> Answer:
+    """Brings an archived task back to its place; answers it whole.
+
+    Raises like `access_task`, and Conflict when its list is archived or the board is full.
+    """
+    board, row = lock_task(tx, caller, task, live=False)
+    if row.archived_at is None:
+        return unchanged(tx, board.id, read_task(tx.connection, task))
+    find_list(tx.connection, board.id, row.list)
+    check_count(tx, board.id, 1)
+    touch_task(tx, row, archived_at=None)
+    shape = read_task(tx.connection, task)
+    tx.append(board.id, "task.restored", caller.id, shape)
+    return Answer(shape)

@@ -1,0 +1,143 @@
+"""Boards, lists and tasks as the contract shows them (docs/api.md)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, select, text
+
+from hubbub.boards.models import checklist_items, tasks
+from hubbub.kernel.clock import format_optional_time, format_time
+
+
+def board_shape(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "room": row.room,
+        "shown_to": row.shown_to,
+        "created_by": row.created_by,
+        "created_at": format_time(row.created_at),
+        "archived": row.archived_at is not None,
+    }
+
+
+def list_shape(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "board": row.board,
+        "name": row.name,
+        "rank": row.rank,
+        "status": row.status,
+        "archived": row.archived_at is not None,
+    }
+
+
+def label_shape(row: Any) -> dict[str, Any]:
+    return {"id": row.id, "board": row.board, "name": row.name, "colour": row.colour}
+
+
+def item_shape(row: Any) -> dict[str, Any]:
+    return {"id": row.id, "text": row.text, "done": row.done, "rank": row.rank}
+
+
+def comment_shape(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "task": row.task,
+        "author": row.author,
+        "body": row.body,
+        "created_at": format_time(row.created_at),
+        "edited_at": format_optional_time(row.edited_at),
+        "deleted": row.deleted_at is not None,
+    }
+
+
+# One statement for any number of tasks and all that belongs to them.
+PARTS = """
+SELECT 'assignees', task, "user", 0 FROM task_assignees WHERE {those}
+UNION ALL
+SELECT 'labels', task, label, 0 FROM task_labels WHERE {those}
+UNION ALL
+SELECT 'items', task, CAST(count(*) AS text), sum(CASE WHEN done THEN 1 ELSE 0 END)
+FROM checklist_items WHERE {those} GROUP BY task
+UNION ALL
+SELECT 'comments', task, CAST(count(*) AS text), 0
+FROM task_comments WHERE {those} AND deleted_at IS NULL GROUP BY task
+"""
+PARTS_SQLITE = text(PARTS.format(those="task IN (SELECT value FROM json_each(:ids))"))
+# It does not see how many there are, so it always looks each up by key, which is the quicker for any board.
+PARTS_POSTGRESQL = text(
+    PARTS.format(those="task = ANY(ARRAY(SELECT unnest(CAST(:ids AS text[]))))")
+)
+
+
+def task_cards(connection: Connection, rows: Iterable[Any]) -> list[dict[str, Any]]:
+    """The tasks as a board shows them, without their descriptions, in the order given; one more query in all."""
+    cards = [task_card(row) for row in rows]
+    ids = [card["id"] for card in cards]
+    if not ids:
+        return []
+    if connection.dialect.name == "sqlite":
+        parts = connection.execute(PARTS_SQLITE, {"ids": orjson.dumps(ids).decode()})
+    else:
+        parts = connection.execute(PARTS_POSTGRESQL, {"ids": ids})
+    add_parts(cards, [tuple(part) for part in parts])
+    return cards
+
+
+def task_card(row: Any) -> dict[str, Any]:
+    """A task with nobody assigned, without labels, checklist and comments."""
+    return {
+        "id": row.id,
+        "board": row.board,
+        "list": row.list,
+        "rank": row.rank,
+        "title": row.title,
+        "described": row.description != "",
+        "priority": row.priority,
+        "due_at": format_optional_time(row.due_at),
+        "due_has_time": row.due_has_time,
+        "created_by": row.created_by,
+        "created_at": format_time(row.created_at),
+        "changed_at": format_time(row.changed_at),
+        "archived": row.archived_at is not None,
+        "message": row.message,
+        "version": row.version,
+        "assignees": [],
+        "labels": [],
+        "items": 0,
+        "items_done": 0,
+        "comments": 0,
+    }
+
+
+def add_parts(cards: Sequence[dict[str, Any]], parts: Sequence[tuple[str, str, str, int]]) -> None:
+    by_task = {card["id"]: card for card in cards}
+    for part, task, value, done in sorted(parts):
+        card = by_task[task]
+        if part in ("assignees", "labels"):
+            card[part].append(value)
+        else:
+            card[part] = int(value)
+            if part == "items":
+                card["items_done"] = int(done)
+
+
+def read_task(connection: Connection, task: str) -> dict[str, Any]:
+    """The whole task, but for its comments: with its description and its checklist. Raises NoResultFound."""
+    row = connection.execute(select(tasks).where(tasks.c.id == task)).one()
+    return {
+        **task_cards(connection, [row])[0],
+        "description": row.description,
+        "checklist": read_checklist(connection, task),
+    }
+
+
+def read_checklist(connection: Connection, task: str) -> list[dict[str, Any]]:
+    rows = connection.execute(
+        select(checklist_items)
+        .where(checklist_items.c.task == task)
+        .order_by(checklist_items.c.rank)
+    )
+    return [item_shape(row) for row in rows]
