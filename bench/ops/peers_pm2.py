@@ -24,11 +24,6 @@ EVERYWHERE = {
 HOW = "wait_ready, listen_timeout 10 s, kill_timeout 8 s, max_memory_restart; reload: `pm2 reload`"
 
 
-def variables(folder: Path) -> dict[str, str]:
-    """PM2 at home in that folder, and quiet towards the world."""
-    return {"PM2_HOME": str(folder / "pm2"), "PM2_DISABLE_VERSION_CHECK": "true"}
-
-
 async def pm2(place: Place, *words: str | Path) -> Done:
     return await place.run(node_program(), PM2 / "bin" / "pm2", *words)
 
@@ -44,18 +39,6 @@ async def begin(place: Place, app: dict[str, object]) -> Path:
     return path
 
 
-def daemon(place: Place) -> list[int]:
-    return [int((place.folder / "pm2" / "pm2.pid").read_text())]
-
-
-async def managed(place: Place) -> set[int]:
-    done = await pm2(place, "jlist")
-    with contextlib.suppress(ValueError):
-        # What it says when it had to start its daemon comes before the list.
-        return {int(item["pid"]) for item in json.loads(done.output[done.output.rindex("[{") :])}
-    return set()
-
-
 def pm2_version() -> str:
     try:
         return str(json.loads((PM2 / "package.json").read_text())["version"])
@@ -63,15 +46,42 @@ def pm2_version() -> str:
         raise ServerError("bench/ops/peers is not installed; `make bench` does it.") from None
 
 
-class Pm2Node(Contestant):
+class Pm2(Contestant):
+    """What is the same in both of its modes."""
+
+    memory_wait = 45.0
+
+    def variables(self, folder: Path) -> dict[str, str]:
+        # At home in that folder, and quiet towards the world.
+        own = {"PM2_HOME": str(folder / "pm2"), "PM2_DISABLE_VERSION_CHECK": "true"}
+        return super().variables(folder) | own
+
+    def supervisor(self) -> list[int]:
+        return [int((self.place.folder / "pm2" / "pm2.pid").read_text())]
+
+    async def managed(self) -> set[int]:
+        done = await pm2(self.place, "jlist")
+        with contextlib.suppress(ValueError):
+            # What it says when it had to start its daemon comes before the list.
+            listed = done.output[done.output.rindex("[{") :]
+            return {int(item["pid"]) for item in json.loads(listed)}
+        return set()
+
+    async def reload(self) -> Done:
+        return await pm2(self.place, "reload", "rig")
+
+    async def revive(self) -> Done:
+        return await pm2(self.place, "resurrect")
+
+    async def end(self) -> None:
+        await pm2(self.place, "kill")
+
+
+class Pm2Node(Pm2):
     """Node's cluster module: the daemon accepts and hands the connections out in turn."""
 
     name = "PM2, cluster, Node"
     how = f"{HOW}; no proxy needed"
-    memory_wait = 45.0
-
-    def variables(self, folder: Path) -> dict[str, str]:
-        return super().variables(folder) | variables(folder)
 
     @classmethod
     def version(cls) -> str:
@@ -88,31 +98,12 @@ class Pm2Node(Contestant):
         }
         self.file = await begin(self.place, app)
 
-    def supervisor(self) -> list[int]:
-        return daemon(self.place)
 
-    async def managed(self) -> set[int]:
-        return await managed(self.place)
-
-    async def reload(self) -> Done:
-        return await pm2(self.place, "reload", "rig")
-
-    async def revive(self) -> Done:
-        return await pm2(self.place, "resurrect")
-
-    async def end(self) -> None:
-        await pm2(self.place, "kill")
-
-
-class Pm2Python(BehindHaproxy):
+class Pm2Python(Pm2, BehindHaproxy):
     """Each Python worker on a port of its own, since PM2 can only share a port among Node's."""
 
     name = "PM2, fork, Python"
     how = f"{HOW} (in fork mode a restart of one after the other); HAProxy in front"
-    memory_wait = 45.0
-
-    def variables(self, folder: Path) -> dict[str, str]:
-        return super().variables(folder) | variables(folder)
 
     @classmethod
     def version(cls) -> str:
@@ -133,18 +124,3 @@ class Pm2Python(BehindHaproxy):
         }
         self.file = await begin(self.place, app)
         self.start_proxy()
-
-    def supervisor(self) -> list[int]:
-        return daemon(self.place)
-
-    async def managed(self) -> set[int]:
-        return await managed(self.place)
-
-    async def reload(self) -> Done:
-        return await pm2(self.place, "reload", "rig")
-
-    async def revive(self) -> Done:
-        return await pm2(self.place, "resurrect")
-
-    async def end(self) -> None:
-        await pm2(self.place, "kill")
