@@ -61,9 +61,10 @@ class Pm2(Contestant):
 
     async def managed(self) -> set[int]:
         done = await pm2(self.place, "jlist")
-        with contextlib.suppress(ValueError):
-            # What it says when it had to start its daemon comes before the list.
-            listed = done.output[done.output.rindex("[{") :]
+        with contextlib.suppress(StopIteration, ValueError):
+            # What it says when it had to start its daemon comes before the list; there are lists within the list.
+            lines = reversed(done.output.splitlines())
+            listed = next(line for line in lines if line.startswith("[{"))
             return {int(item["pid"]) for item in json.loads(listed)}
         return set()
 
