@@ -1,6 +1,6 @@
 """HTTP for boards, their members, lists and labels: parse, call one service function, answer."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -16,9 +16,7 @@ from hubbub.boards.schemas import (
     NewList,
 )
 from hubbub.boards.service import boards, lists
-from hubbub.kernel.caller import Caller
-from hubbub.kernel.commands import Command
-from hubbub.kernel.http import answer, get_kernel, idempotency_key, json_response
+from hubbub.kernel.http import get_kernel, json_response, write
 from hubbub.kernel.schemas import Identifier
 from hubbub.people.access import CurrentCaller
 
@@ -27,16 +25,6 @@ router = APIRouter(prefix="/api")
 DEFAULT_LIMIT = 50
 Limit = Annotated[int, Query(ge=1, le=100)]
 Cursor = Annotated[str | None, Query(max_length=800)]
-
-
-async def write(
-    request: Request, caller: Caller, command: Command, status: int = 200, /, **arguments: Any
-) -> Response:
-    """Runs a command with the call's key and answers its outcome."""
-    outcome = await get_kernel(request).write(
-        command, caller, key=idempotency_key(request), **arguments
-    )
-    return answer(outcome, status)
 
 
 @router.get("/boards")

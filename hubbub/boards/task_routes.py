@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from hubbub.boards import listing, queries, routes
 from hubbub.boards.due import Due, read_days
 from hubbub.boards.listing import Filters, Sort
-from hubbub.boards.routes import DEFAULT_LIMIT, Cursor, Limit, write
+from hubbub.boards.routes import DEFAULT_LIMIT, Cursor, Limit
 from hubbub.boards.schemas import (
     CommentText,
     ItemChange,
@@ -21,7 +21,7 @@ from hubbub.boards.schemas import (
     TasksMove,
 )
 from hubbub.boards.service import checklists, comments, moves, tasks
-from hubbub.kernel.http import get_kernel, json_response
+from hubbub.kernel.http import get_kernel, json_response, write
 from hubbub.kernel.schemas import Identifier
 from hubbub.people.access import CurrentCaller, limit_search
 

@@ -19,7 +19,7 @@ from hubbub.chat.schemas import (
 from hubbub.chat.service import messages, queries, rooms, search
 from hubbub.chat.service.pages import get_newest_pages
 from hubbub.kernel.errors import Invalid
-from hubbub.kernel.http import JSON, answer, get_kernel, idempotency_key, json_response
+from hubbub.kernel.http import JSON, get_kernel, json_response, write
 from hubbub.kernel.schemas import Identifier
 from hubbub.people.access import CurrentCaller, current_caller, limit_search
 
@@ -45,13 +45,9 @@ async def list_rooms(
 async def create_room(request: Request, caller: CurrentCaller, body: NewRoom) -> Response:
     if body.kind != "direct" and body.name is None:
         raise Invalid.field("name", "A room needs a name.")
-    outcome = await get_kernel(request).write(
-        rooms.create_room,
-        caller,
-        key=idempotency_key(request),
-        **(body.model_dump() | {"name": body.name or ""}),
+    return await write(
+        request, caller, rooms.create_room, 201, **(body.model_dump() | {"name": body.name or ""})
     )
-    return answer(outcome, 201)
 
 
 @router.get("/rooms/{room}")
@@ -63,18 +59,12 @@ async def get_room(request: Request, caller: CurrentCaller, room: Identifier) ->
 async def change_room(
     request: Request, caller: CurrentCaller, room: Identifier, body: RoomChange
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        rooms.change_room, caller, key=idempotency_key(request), room=room, **body.model_dump()
-    )
-    return answer(outcome)
+    return await write(request, caller, rooms.change_room, room=room, **body.model_dump())
 
 
 @router.delete("/rooms/{room}", status_code=204)
 async def delete_room(request: Request, caller: CurrentCaller, room: Identifier) -> Response:
-    outcome = await get_kernel(request).write(
-        rooms.delete_room, caller, key=idempotency_key(request), room=room
-    )
-    return answer(outcome)
+    return await write(request, caller, rooms.delete_room, room=room)
 
 
 @router.get("/rooms/{room}/members")
@@ -86,24 +76,16 @@ async def list_members(request: Request, caller: CurrentCaller, room: Identifier
 async def add_member(
     request: Request, caller: CurrentCaller, room: Identifier, body: NewMember | None = None
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        rooms.add_member,
-        caller,
-        key=idempotency_key(request),
-        room=room,
-        user=body.user if body else None,
+    return await write(
+        request, caller, rooms.add_member, room=room, user=body.user if body else None
     )
-    return answer(outcome)
 
 
 @router.delete("/rooms/{room}/members/{user}", status_code=204)
 async def remove_member(
     request: Request, caller: CurrentCaller, room: Identifier, user: Identifier
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        rooms.remove_member, caller, key=idempotency_key(request), room=room, user=user
-    )
-    return answer(outcome)
+    return await write(request, caller, rooms.remove_member, room=room, user=user)
 
 
 @router.get("/rooms/{room}/messages")
@@ -151,15 +133,15 @@ SHORTCUTS = {list_messages: list_newest_messages}
 async def post_message(
     request: Request, caller: CurrentCaller, room: Identifier, body: NewMessage
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        messages.post_message,
+    return await write(
+        request,
         caller,
-        key=idempotency_key(request),
+        messages.post_message,
+        201,
         room=room,
         body=body.body,
         reply_to=body.reply_to,
     )
-    return answer(outcome, 201)
 
 
 @router.get("/messages/{message}")
@@ -180,56 +162,33 @@ async def list_thread(request: Request, caller: CurrentCaller, message: Identifi
 async def edit_message(
     request: Request, caller: CurrentCaller, message: Identifier, body: MessageChange
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        messages.edit_message,
-        caller,
-        key=idempotency_key(request),
-        message=message,
-        body=body.body,
-    )
-    return answer(outcome)
+    return await write(request, caller, messages.edit_message, message=message, body=body.body)
 
 
 @router.delete("/messages/{message}", status_code=204)
 async def delete_message(request: Request, caller: CurrentCaller, message: Identifier) -> Response:
-    outcome = await get_kernel(request).write(
-        messages.delete_message, caller, key=idempotency_key(request), message=message
-    )
-    return answer(outcome)
+    return await write(request, caller, messages.delete_message, message=message)
 
 
 @router.put("/messages/{message}/reactions/{emoji}")
 async def add_reaction(
     request: Request, caller: CurrentCaller, message: Identifier, emoji: Annotated[Emoji, Path()]
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        messages.add_reaction, caller, key=idempotency_key(request), message=message, emoji=emoji
-    )
-    return answer(outcome)
+    return await write(request, caller, messages.add_reaction, message=message, emoji=emoji)
 
 
 @router.delete("/messages/{message}/reactions/{emoji}")
 async def remove_reaction(
     request: Request, caller: CurrentCaller, message: Identifier, emoji: Annotated[Emoji, Path()]
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        messages.remove_reaction,
-        caller,
-        key=idempotency_key(request),
-        message=message,
-        emoji=emoji,
-    )
-    return answer(outcome)
+    return await write(request, caller, messages.remove_reaction, message=message, emoji=emoji)
 
 
 @router.put("/rooms/{room}/read")
 async def move_read_mark(
     request: Request, caller: CurrentCaller, room: Identifier, body: ReadTo
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        messages.move_read_mark, caller, key=idempotency_key(request), room=room, seq=body.seq
-    )
-    return answer(outcome)
+    return await write(request, caller, messages.move_read_mark, room=room, seq=body.seq)
 
 
 def to_milliseconds(moment: datetime | None) -> int | None:

@@ -18,7 +18,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hubbub.kernel.commands import Outcome
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.commands import Command, Outcome
 from hubbub.kernel.context import REQUEST
 from hubbub.kernel.errors import (
     Conflict,
@@ -76,6 +77,16 @@ def answer(outcome: Outcome, status: int = 200) -> Response:
 
 def idempotency_key(request: Request) -> str | None:
     return request.headers.get("idempotency-key")
+
+
+async def write(
+    request: Request, caller: Caller, command: Command, status: int = 200, /, **arguments: Any
+) -> Response:
+    """Runs a command with the call's key and answers its outcome."""
+    outcome = await get_kernel(request).write(
+        command, caller, key=idempotency_key(request), **arguments
+    )
+    return answer(outcome, status)
 
 
 def problem_response(problem: Problem, request_id: str) -> Response:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.commands import Outcome
 from hubbub.kernel.errors import Forbidden, Invalid, Unauthenticated
-from hubbub.kernel.http import answer, get_kernel, idempotency_key, json_response
+from hubbub.kernel.http import answer, get_kernel, idempotency_key, json_response, write
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.schemas import Identifier
 from hubbub.people.access import (
@@ -291,12 +291,9 @@ async def list_sessions(request: Request, caller: CurrentCaller) -> Response:
 
 @router.delete("/auth/sessions/{session}", status_code=204)
 async def end_session(request: Request, caller: CurrentCaller, session: Identifier) -> Response:
-    kernel = get_kernel(request)
-    outcome = await kernel.write(
-        sessions.end_session, caller, key=idempotency_key(request), session=session
-    )
-    get_authenticator(kernel).forget(session)
-    return answer(outcome)
+    ended = await write(request, caller, sessions.end_session, session=session)
+    get_authenticator(get_kernel(request)).forget(session)
+    return ended
 
 
 async def require_password(request: Request, caller: Caller, password: str, action: str) -> Any:
@@ -340,21 +337,16 @@ async def change_password(request: Request, caller: CurrentCaller, body: NewPass
 
 @router.post("/auth/totp", status_code=201)
 async def start_totp(request: Request, caller: CurrentCaller) -> Response:
-    outcome = await get_kernel(request).write(totp.start_totp, caller, key=idempotency_key(request))
-    return answer(outcome, 201)
+    return await write(request, caller, totp.start_totp, 201)
 
 
 @router.post("/auth/totp/confirm", status_code=204)
 async def confirm_totp(request: Request, caller: CurrentCaller, body: TotpCode) -> Response:
     await limit(request, "authenticate", f"totp {caller.id}")
-    outcome = await get_kernel(request).write(
-        totp.confirm_totp, caller, key=idempotency_key(request), code=body.code
-    )
-    return answer(outcome)
+    return await write(request, caller, totp.confirm_totp, code=body.code)
 
 
 @router.delete("/auth/totp", status_code=204)
 async def stop_totp(request: Request, caller: CurrentCaller, body: PasswordOnly) -> Response:
     await require_password(request, caller, body.password, totp.stop_totp.name)
-    outcome = await get_kernel(request).write(totp.stop_totp, caller, key=idempotency_key(request))
-    return answer(outcome)
+    return await write(request, caller, totp.stop_totp)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from hubbub.kernel.http import answer, get_kernel, idempotency_key, json_response
+from hubbub.kernel.http import get_kernel, json_response, write
 from hubbub.kernel.schemas import Identifier
 from hubbub.people import auth_routes
 from hubbub.people.access import CurrentCaller, limit, limit_anonymous
@@ -27,10 +27,7 @@ async def list_users(
 
 @people.patch("/users/me")
 async def update_me(request: Request, caller: CurrentCaller, body: MyChange) -> Response:
-    outcome = await get_kernel(request).write(
-        accounts.update_me, caller, key=idempotency_key(request), **body.model_dump()
-    )
-    return answer(outcome)
+    return await write(request, caller, accounts.update_me, **body.model_dump())
 
 
 @people.get("/users/{user}")
@@ -42,30 +39,22 @@ async def get_user(request: Request, caller: CurrentCaller, user: Identifier) ->
 async def change_user(
     request: Request, caller: CurrentCaller, user: Identifier, body: UserChange
 ) -> Response:
-    outcome = await get_kernel(request).write(
-        accounts.change_user,
-        caller,
-        key=idempotency_key(request),
-        user=user,
-        **body.model_dump(),
-    )
-    return answer(outcome)
+    return await write(request, caller, accounts.change_user, user=user, **body.model_dump())
 
 
 @people.post("/invitations", status_code=201)
 async def create_invitation(
     request: Request, caller: CurrentCaller, body: NewInvitation
 ) -> Response:
-    kernel = get_kernel(request)
     await limit(request, "invite", caller.id)
-    outcome = await kernel.write(
-        invitations.create_invitation,
+    return await write(
+        request,
         caller,
-        key=idempotency_key(request),
+        invitations.create_invitation,
+        201,
         _base_url=base_url(request),
         **body.model_dump(),
     )
-    return answer(outcome, 201)
 
 
 def base_url(request: Request) -> str:
@@ -92,10 +81,7 @@ async def get_invitation(request: Request, code: Code) -> Response:
 
 @people.delete("/invitations/{code}", status_code=204)
 async def withdraw_invitation(request: Request, caller: CurrentCaller, code: Code) -> Response:
-    outcome = await get_kernel(request).write(
-        invitations.withdraw_invitation, caller, key=idempotency_key(request), code=code
-    )
-    return answer(outcome)
+    return await write(request, caller, invitations.withdraw_invitation, code=code)
 
 
 router = APIRouter()
