@@ -1,6 +1,7 @@
 """Every table of Hubbub in one metadata."""
 
 from hubbub.boards import models as boards
+from hubbub.boards.trello import models as imports
 from hubbub.chat import models as chat
 from hubbub.kernel import commands, log, nodes
 from hubbub.kernel.database import metadata
@@ -13,6 +14,7 @@ __all__ = [
     "boards",
     "chat",
     "commands",
+    "imports",
     "jobs",
     "log",
     "metadata",
