@@ -7,7 +7,8 @@ import multiprocessing
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -18,43 +19,61 @@ from hubbub.fleet import log_file
 from hubbub.fleet.log_file import LOCK, LogFile, Rotation, rotate_folder, rotated_files
 from hubbub.fleet.logs import Lines, flush, follow, rotate
 from hubbub.fleet.settings import FleetSettings, load_settings
+from tests.servers import PATIENCE
 
 WRITERS = 4
-LINES = 3_000
+AHEAD = 256_000
+"""A file larger than that waits for whoever else rotates it, however slow the machine is."""
 PASSWORD = "s3cr3t-Va1ue"
 
 
-def write_lines(folder: str, writer: int, rotation: Rotation | None) -> None:
-    """One process: lines of different lengths, some in twos."""
-    file = LogFile(Path(folder) / "combined.log", rotation)
-    for number in range(LINES):
+def write_lines(
+    path: Path, writer: int, rotation: Rotation | None, begin: Any, enough: Any, told: Any
+) -> None:
+    """One process: lines of different lengths until there are enough; tells at the end how many."""
+    file = LogFile(path, rotation)
+    number = 0
+    begin.wait(PATIENCE)
+    while not enough.value:
         line = {"worker": f"w{writer}", "number": number, "event": "x" * (number * 7 % 600)}
         assert file.write(json.dumps(line).encode() + b"\n")
+        number += 1
+        with suppress(FileNotFoundError):
+            while not rotation and path.stat().st_size > AHEAD and not enough.value:
+                time.sleep(0.001)
     file.close()
+    told[writer] = number
 
 
-def start_writers(folder: Path, rotation: Rotation | None) -> list[multiprocessing.Process]:
+def write_while(folder: Path, rotation: Rotation | None, turn: Callable[[], bool]) -> None:
+    """Has the writers write while `turn` is called again and again, until it says that that is enough.
+
+    Checks that every line is there exactly once over all files, and that every line parses.
+    """
+    path = folder / "combined.log"
     context = multiprocessing.get_context("spawn")
+    begin = context.Barrier(WRITERS)
+    # Without locks, which would make the writers take turns.
+    enough, told = context.Value("b", False, lock=False), context.Array("i", WRITERS, lock=False)
     writers = [
-        context.Process(target=write_lines, args=(str(folder), number, rotation))
+        context.Process(target=write_lines, args=(path, number, rotation, begin, enough, told))
         for number in range(WRITERS)
     ]
     for writer in writers:
         writer.start()
-    return writers  # type: ignore[return-value]
-
-
-def check_all_there(folder: Path) -> int:
-    """Every line exactly once over all files, and every line parses; how many files there are."""
-    files = [*rotated_files(folder / "combined.log"), folder / "combined.log"]
+    deadline = time.monotonic() + PATIENCE
+    while any(writer.is_alive() for writer in writers):
+        if turn() or time.monotonic() > deadline:
+            enough.value = True
+        time.sleep(0.001)
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
     seen: Counter[tuple[str, int]] = Counter()
-    for path in files:
-        for text in path.read_bytes().splitlines() if path.exists() else []:
+    for file in [*rotated_files(path), path]:
+        for text in file.read_bytes().splitlines() if file.exists() else []:
             line = json.loads(text)
             seen[line["worker"], line["number"]] += 1
-    assert set(seen) == {(f"w{w}", n) for w in range(WRITERS) for n in range(LINES)}
+    assert set(seen) == {(f"w{w}", n) for w in range(WRITERS) for n in range(told[w])}
     assert set(seen.values()) == {1}
-    return len(files)
 
 
 def settings_of(folder: Path, **given: Any) -> FleetSettings:
@@ -65,20 +84,23 @@ def settings_of(folder: Path, **given: Any) -> FleetSettings:
 
 def test_each_line_is_there_once_while_another_process_rotates(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, log_bytes="64K", log_kept=10_000)
-    writers = start_writers(tmp_path, None)
-    while any(writer.is_alive() for writer in writers):
-        rotate(settings)
-        time.sleep(0.001)
-    assert [writer.exitcode for writer in writers] == [0] * WRITERS
-    assert check_all_there(tmp_path) > 20
+    rotated = 0
+
+    def turn() -> bool:
+        nonlocal rotated
+        rotated += len(rotate(settings))
+        return rotated >= 30
+
+    write_while(tmp_path, None, turn)
+    assert rotated >= 30
 
 
 def test_each_line_is_there_once_while_the_writers_rotate_themselves(tmp_path: Path) -> None:
-    writers = start_writers(tmp_path, Rotation(largest=16_000, kept=10_000))
-    for writer in writers:
-        writer.join()
-    assert [writer.exitcode for writer in writers] == [0] * WRITERS
-    assert check_all_there(tmp_path) > 50
+    def turn() -> bool:
+        return len(rotated_files(tmp_path / "combined.log")) >= 100
+
+    write_while(tmp_path, Rotation(largest=16_000, kept=10_000), turn)
+    assert turn()
 
 
 def test_keeps_as_many_as_it_shall_and_compresses_old_ones(
