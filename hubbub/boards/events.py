@@ -8,12 +8,18 @@ import orjson
 from hubbub.boards import schemas
 from hubbub.boards.access import followable_boards
 from hubbub.boards.service import checklists, comments, moves, tasks
-from hubbub.gateway import Namespace
+from hubbub.gateway import Namespace, Socket
+from hubbub.kernel.bus import Signal
 from hubbub.kernel.commands import Command
 from hubbub.kernel.delivery import Delivery
 from hubbub.kernel.kernel import Kernel
 from hubbub.kernel.log import Entry
-from hubbub.kernel.sockets import register_command
+from hubbub.kernel.sockets import (
+    count_command,
+    parse_input,
+    register_command,
+    require_connection,
+)
 
 
 def removed_person(entry: Entry) -> str:
@@ -70,3 +76,12 @@ def register_events(kernel: Kernel, namespace: Namespace, delivery: Delivery) ->
     delivery.withdraws["board.member_removed"] = removed_person
     for event, model, command, shows, fields in ACCEPTED:
         register_command(kernel, namespace, event, model, command, shows=shows, fields=fields)
+
+    @namespace.on("look")
+    def look(socket: Socket, *arguments: object) -> None:
+        connection = require_connection(socket)
+        count_command(connection, enabled=kernel.settings.rate_limits)
+        given: schemas.LookSignal = parse_input(schemas.LookSignal, arguments)
+        if given.board in connection.following:
+            data = {"task": given.task, "on": given.on}
+            kernel.bus.signal(Signal(given.board, "looking", connection.caller.id, data))

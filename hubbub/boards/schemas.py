@@ -285,3 +285,13 @@ class ChangeItemCommand(SocketInput):
 class ItemCommand(SocketInput):
     task: Identifier
     item: Identifier
+
+
+class LookSignal(BaseModel):
+    """Whether one looks at a board, and at which of its tasks."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    board: Identifier
+    task: Identifier | None = None
+    on: bool = True

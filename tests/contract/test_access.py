@@ -259,7 +259,7 @@ COMMANDS: dict[str, dict[str, Any]] = {
     "comment.edit": {"comment": "{comment}", "body": "intruder"},
     "comment.delete": {"comment": "{comment}"},
 }
-NOT_ABOUT_OBJECTS = {"follow", "unfollow", "token", "typing"}
+NOT_ABOUT_OBJECTS = {"follow", "unfollow", "token", "typing", "look"}
 
 
 async def test_socket_commands_refuse_what_is_not_ones_own(workspace: Workspace) -> None:
