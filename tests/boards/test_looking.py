@@ -47,7 +47,8 @@ async def test_looking_is_told_to_followers(
     ]
     with pytest.raises(Invalid):
         look(task="no id", on=True)
-    monkeypatch.setattr(kernel.settings, "rate_limits", True)
+    limited = kernel.settings.model_copy(update={"rate_limits": True})
+    monkeypatch.setattr(kernel, "settings", limited)
     monkeypatch.setattr("hubbub.kernel.sockets.BURST", 0.0)
     with pytest.raises(TooMany):
         look(task=None, on=True)
