@@ -51,7 +51,7 @@ async def get_board(
     request: Request,
     caller: CurrentCaller,
     board: Identifier,
-    first: Annotated[int, Query(ge=0, le=100)] = DEFAULT_LIMIT,
+    first: Annotated[int, Query(ge=0, le=10_000)] = DEFAULT_LIMIT,
 ) -> Response:
     found = await get_kernel(request).read(queries.read_board, caller, board=board, first=first)
     return json_response(found)
