@@ -10,13 +10,15 @@ interface Props {
   text?: ReactNode;
   wide?: boolean;
   initialFocus?: RefObject<HTMLElement | null>;
+  /** For a dialog that is not the open overlay. */
+  onClose?: () => void;
   children: ReactNode;
 }
 
-/** A dialog in the middle, or a sheet from below on a phone. It is the open overlay; closing it clears that. */
-export function Modal({ title, text, wide = false, initialFocus, children }: Props) {
+/** A dialog in the middle, or a sheet from below on a phone. If it is the open overlay, closing it clears that. */
+export function Modal({ title, text, wide = false, initialFocus, onClose = closeOverlay, children }: Props) {
   return (
-    <Dialog.Root defaultOpen onOpenChange={(open) => !open && setTimeout(closeOverlay, 120)}>
+    <Dialog.Root defaultOpen onOpenChange={(open) => !open && setTimeout(onClose, 120)}>
       <Dialog.Portal>
         <Dialog.Backdrop className="fade fixed inset-0 z-40 bg-scrim" />
         <Dialog.Viewport className="fixed inset-0 z-40 flex items-end justify-center md:items-center md:p-8">
