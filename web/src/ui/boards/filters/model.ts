@@ -3,7 +3,8 @@ import type { Card, Due, Priority, Status } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { fold } from "../../lib/names";
 import { dayNumber } from "../../lib/time";
-import { dueDay, endOfWeek, isPast } from "./due";
+import { dueDay, dueState } from "../parts/due";
+import { endOfWeek } from "../views/days";
 
 /** A task fits when it fits one value of each filter that has any, and has every word of the text. */
 export interface Filters {
@@ -92,7 +93,7 @@ function isDue(card: Card, due: Due, status: Status | null, now: Date): boolean 
     case "none":
       return false;
     case "overdue":
-      return status !== "done" && isPast(card, now);
+      return status !== "done" && dueState(card, now) === "overdue";
     case "today":
       return day === today;
     case "week":
