@@ -4,20 +4,6 @@ import { conversationsOf, roomPath } from "../lib/rooms";
 import { closeOverlay, note, openOverlay, useUi } from "../state";
 import { actions, useStore } from "../store";
 
-/** The list that `?` shows. */
-export const SHORTCUTS: [keys: string, does: string][] = [
-  ["Ctrl or ⌘ K", "Find rooms, people, messages and actions"],
-  ["Alt ↑ / ↓", "Previous or next conversation"],
-  ["Shift Esc", "Mark everything as read"],
-  ["?", "Show this list"],
-  ["Enter", "Send the message"],
-  ["Shift Enter", "New line"],
-  ["↑ in an empty composer", "Edit your last message"],
-  ["@ and :", "Complete names and emoji"],
-  ["↑ / ↓ in the timeline", "Walk through messages"],
-  ["R, E, +", "Reply to, edit or react to the message walked to"],
-];
-
 function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
