@@ -20,6 +20,13 @@ export interface Note {
   id: number;
   text: string;
   bad: boolean;
+  /** What can be done about it, once: "Undo". */
+  action?: NoteAction;
+}
+
+export interface NoteAction {
+  label: string;
+  run: () => void;
 }
 
 interface EmojiRequest {
@@ -70,11 +77,11 @@ export function replyIn(where: string, message: Id | undefined): void {
 const NOTE_MS = 5000;
 let lastNote = 0;
 
-export function note(text: string, bad = false): void {
+export function note(text: string, bad = false, action?: NoteAction): void {
   lastNote += 1;
   const id = lastNote;
-  setState({ notes: [...getState().notes.slice(-2), { id, text, bad }] });
-  setTimeout(() => dropNote(id), NOTE_MS);
+  setState({ notes: [...getState().notes.slice(-2), { id, text, bad, action }] });
+  setTimeout(() => dropNote(id), action ? NOTE_MS * 2 : NOTE_MS);
 }
 
 export function dropNote(id: number): void {

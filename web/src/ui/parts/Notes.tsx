@@ -10,13 +10,25 @@ export function Notes() {
       aria-label="Notes"
       aria-live="polite"
     >
-      {notes.map(({ id, text, bad }) => (
+      {notes.map(({ id, text, bad, action }) => (
         <div
           key={id}
           role={bad ? "alert" : undefined}
           className="pointer-events-auto flex max-w-md items-center gap-3 rounded-lg bg-tip py-2 pr-2 pl-4 text-sm text-on-tip shadow-float"
         >
           <span>{text}</span>
+          {action && (
+            <button
+              type="button"
+              onClick={() => {
+                dropNote(id);
+                action.run();
+              }}
+              className="rounded px-1.5 py-0.5 font-semibold underline underline-offset-3 coarse:py-2"
+            >
+              {action.label}
+            </button>
+          )}
           <button
             type="button"
             aria-label="Dismiss"
