@@ -87,23 +87,25 @@ def task_cards(connection: Connection, rows: Iterable[Any]) -> list[dict[str, An
 
 
 def task_card(row: Any) -> dict[str, Any]:
-    """A task with nobody assigned, without labels, checklist and comments."""
+    """A task with nobody assigned, without labels, checklist and comments; of a row that begins as the table does."""
+    (identifier, board, place, rank, title, description, priority, due_at, due_has_time) = row[:9]
+    (created_by, created_at, changed_at, archived_at, message, version) = row[9:15]
     return {
-        "id": row.id,
-        "board": row.board,
-        "list": row.list,
-        "rank": row.rank,
-        "title": row.title,
-        "described": row.description != "",
-        "priority": row.priority,
-        "due_at": format_optional_time(row.due_at),
-        "due_has_time": row.due_has_time,
-        "created_by": row.created_by,
-        "created_at": format_time(row.created_at),
-        "changed_at": format_time(row.changed_at),
-        "archived": row.archived_at is not None,
-        "message": row.message,
-        "version": row.version,
+        "id": identifier,
+        "board": board,
+        "list": place,
+        "rank": rank,
+        "title": title,
+        "described": description != "",
+        "priority": priority,
+        "due_at": None if due_at is None else format_time(due_at),
+        "due_has_time": due_has_time,
+        "created_by": created_by,
+        "created_at": format_time(created_at),
+        "changed_at": format_time(changed_at),
+        "archived": archived_at is not None,
+        "message": message,
+        "version": version,
         "assignees": [],
         "labels": [],
         "items": 0,
