@@ -44,6 +44,8 @@ interface UiState {
   replying: Record<string, Id | undefined>;
   editing: Id | null;
   notes: Note[];
+  /** The name of the page, where it is no conversation, for the tab. */
+  page: string;
   /** Said politely to a screen reader. */
   announcement: string;
 }
@@ -55,6 +57,7 @@ export const useUi = create<UiState>(() => ({
   replying: {},
   editing: null,
   notes: [],
+  page: "",
   announcement: "",
 }));
 
