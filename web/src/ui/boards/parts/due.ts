@@ -14,6 +14,13 @@ const formats = { timeZone: "UTC" } as const;
 const weekday = new Intl.DateTimeFormat(undefined, { ...formats, weekday: "short" });
 const dayMonth = new Intl.DateTimeFormat(undefined, { ...formats, day: "numeric", month: "short" });
 const withYear = new Intl.DateTimeFormat(undefined, { ...formats, day: "numeric", month: "short", year: "numeric" });
+const dated = new Intl.DateTimeFormat(undefined, {
+  ...formats,
+  weekday: "short",
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+});
 const whole = new Intl.DateTimeFormat(undefined, { ...formats, dateStyle: "full" });
 
 /** The calendar day it is due, as a number that grows by one from day to day. */
@@ -48,6 +55,14 @@ export function dueWords(due: DueFields, now: Date = new Date()): string {
   const day = dueDay(due);
   if (day === null || due.due_at === null) return "";
   const words = dayWords(day, now);
+  return due.due_has_time ? `${words} ${clock.format(new Date(due.due_at))}` : words;
+}
+
+/** The date whenever it is read: "Fri 20 Nov 2026 14:00". */
+export function dueDate(due: DueFields): string {
+  const day = dueDay(due);
+  if (day === null || due.due_at === null) return "";
+  const words = dated.format(new Date(day * DAY_MS));
   return due.due_has_time ? `${words} ${clock.format(new Date(due.due_at))}` : words;
 }
 
