@@ -3,7 +3,6 @@ import { dayNumber } from "../../lib/time";
 import { type DueFields, dayWords, dueDay } from "./due";
 
 const DAY_MS = 86_400_000;
-const DATE = /^(\d{4})-(\d\d)-(\d\d)$/;
 const TIME = /^(\d\d):(\d\d)/;
 const FIRST_YEAR = 2000;
 const LAST_YEAR = 8999;
@@ -30,16 +29,14 @@ export function toInputs(due: DueFields): DueInputs {
 
 /** What is to be sent; null when the fields name no day. A date alone is the midnight, UTC, of that day. */
 export function toDue({ date, time }: DueInputs): { due_at: string; due_has_time: boolean } | null {
-  const found = DATE.exec(date);
-  if (!found) return null;
-  const [year, month, day] = [Number(found[1]), Number(found[2]), Number(found[3])];
+  const midnight = new Date(`${date}T00:00:00.000Z`);
+  if (Number.isNaN(midnight.getTime()) || midnight.toISOString().slice(0, 10) !== date) return null;
+  const year = midnight.getUTCFullYear();
   if (year < FIRST_YEAR || year > LAST_YEAR) return null;
   const clock = TIME.exec(time);
-  const at = clock
-    ? new Date(year, month - 1, day, Number(clock[1]), Number(clock[2]))
-    : new Date(Date.UTC(year, month - 1, day));
-  if (clock ? at.getDate() !== day : at.getUTCDate() !== day) return null;
-  return { due_at: at.toISOString(), due_has_time: clock !== null };
+  if (!clock) return { due_at: midnight.toISOString(), due_has_time: false };
+  const at = new Date(year, midnight.getUTCMonth(), midnight.getUTCDate(), Number(clock[1]), Number(clock[2]));
+  return { due_at: at.toISOString(), due_has_time: true };
 }
 
 export interface QuickDay {
