@@ -86,6 +86,10 @@ tasks = Table(
     Column("message", Id, index=True),
     # Grows by one with each change.
     Column("version", Integer, nullable=False, server_default="1"),
+    # How it repeats, as JSON (repeats.py).
+    Column("repeat", Text),
+    # The due date its people were reminded of.
+    Column("reminded_for", BigInteger),
     # Archived tasks keep their place, so that restoring one is a complete undo.
     UniqueConstraint("list", "rank"),
     CheckConstraint("length(title) >= 3", name="title"),
@@ -108,6 +112,14 @@ tasks = Table(
         "id",
         sqlite_where=text("due_at IS NOT NULL AND archived_at IS NULL"),
         postgresql_where=text("due_at IS NOT NULL AND archived_at IS NULL"),
+    ),
+    # Those whose people have still to be reminded.
+    Index(
+        "ix_tasks_remind",
+        "due_at",
+        "id",
+        sqlite_where=text("archived_at IS NULL AND reminded_for IS NOT due_at"),
+        postgresql_where=text("archived_at IS NULL AND reminded_for IS DISTINCT FROM due_at"),
     ),
 )
 
@@ -164,6 +176,17 @@ task_comments = Table(
     CheckConstraint("deleted_at IS NOT NULL OR length(body) >= 1", name="said"),
     CheckConstraint("deleted_at IS NULL OR body = ''", name="erased"),
     Index("ix_task_comments_task", "task", "id"),
+)
+
+calendars = Table(
+    "calendars",
+    metadata,
+    # The link by which somebody's calendar reads what they have to do; one a person.
+    Column("user", Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("secret_hash", String(64), nullable=False, unique=True),
+    # The secret itself, encrypted, so that its owner can look it up.
+    Column("sealed", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 comment_wordings = Table(
