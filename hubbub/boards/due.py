@@ -33,12 +33,20 @@ class Days:
     monday_utc: int
 
 
-def find_zone(name: str) -> tzinfo:
-    """The time zone of that name. Raises Invalid."""
+def read_zone(name: str) -> tzinfo:
+    """The time zone of that name. Raises ValueError."""
     try:
         # UTC needs no database of zones, which a small container may lack.
         return UTC if name == "UTC" else ZoneInfo(name)
     except (OSError, ValueError, KeyError):
+        raise ValueError("is not the name of a time zone") from None
+
+
+def find_zone(name: str) -> tzinfo:
+    """The time zone of that name, as a query has it. Raises Invalid."""
+    try:
+        return read_zone(name)
+    except ValueError:
         raise Invalid(
             "zone: this is not the name of a time zone.",
             errors=[{"loc": ["query", "zone"], "msg": "is not the name of a time zone"}],

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from hubbub.boards.access import Right
 from hubbub.boards.models import LONGEST_COMMENT, LONGEST_DESCRIPTION, LONGEST_ITEM
+from hubbub.boards.repeats import RepeatInput
 from hubbub.kernel.schemas import Identifier, KeyText, plain_text
 
 MOST_ASSIGNEES = 20
@@ -159,6 +160,7 @@ class TaskFields(Given):
     priority: Priority | None = None
     due_at: Moment | None = None
     due_has_time: bool = False
+    repeat: RepeatInput | None = None
     assignees: Assignees = Field(default_factory=list)
     labels: TaskLabels = Field(default_factory=list)
 

@@ -7,6 +7,7 @@ import orjson
 from sqlalchemy import Connection, select, text
 
 from hubbub.boards.models import checklist_items, tasks
+from hubbub.boards.repeats import repeat_shape
 from hubbub.kernel.clock import format_optional_time, format_time
 
 
@@ -89,7 +90,7 @@ def task_cards(connection: Connection, rows: Iterable[Any]) -> list[dict[str, An
 def task_card(row: Any) -> dict[str, Any]:
     """A task with nobody assigned, without labels, checklist and comments; of a row that begins as the table does."""
     (identifier, board, place, rank, title, description, priority, due_at, due_has_time) = row[:9]
-    (created_by, created_at, changed_at, archived_at, message, version) = row[9:15]
+    (created_by, created_at, changed_at, archived_at, message, version, repeat) = row[9:16]
     return {
         "id": identifier,
         "board": board,
@@ -100,6 +101,7 @@ def task_card(row: Any) -> dict[str, Any]:
         "priority": priority,
         "due_at": None if due_at is None else format_time(due_at),
         "due_has_time": due_has_time,
+        "repeat": repeat_shape(repeat),
         "created_by": created_by,
         "created_at": format_time(created_at),
         "changed_at": format_time(changed_at),

@@ -16,6 +16,7 @@ from hubbub.boards.access import (
     board_people,
 )
 from hubbub.boards.models import board_lists, tasks
+from hubbub.boards.repeats import change_repeat
 from hubbub.kernel import log
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.commands import Answer
@@ -82,6 +83,18 @@ def check_board_people(connection: Connection, board: Board, people: Sequence[st
         known = {identifier for identifier, _ in board_people(connection, board.row)}
         if not known.issuperset(people):
             raise Invalid.field("assignees", "One of these people is not on this board.")
+
+
+def find_repeat(
+    row: Any, changes: dict[str, Any], due_at: int | None, due_has_time: bool
+) -> str | None:
+    """The text of a task's repeat after changes that leave it due then. Raises Invalid."""
+    moved = row is not None and (row.due_at, row.due_has_time) != (due_at, due_has_time)
+    kept = None if row is None else row.repeat
+    try:
+        return change_repeat(kept, changes, due_at, due_has_time, moved=moved)
+    except ValueError as error:
+        raise Invalid.field("repeat", str(error)) from None
 
 
 def unchanged(tx: Transaction, board: str, data: Any) -> Answer:

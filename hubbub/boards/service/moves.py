@@ -12,6 +12,7 @@ from hubbub.boards.schemas import END
 from hubbub.boards.service import places
 from hubbub.boards.service.common import check_list, find_list, lock_board, unchanged
 from hubbub.boards.service.places import TASKS
+from hubbub.boards.service.repeating import make_next
 from hubbub.boards.service.tasks import find_task_ranks, put_away, touch_task
 from hubbub.boards.shapes import task_cards
 from hubbub.kernel.bulk import Statement, look_up
@@ -32,7 +33,8 @@ BESIDE = (
 )
 # All that a move has to know: the task, the caller's right, the list, and the ranks around the place wished for.
 AROUND = Statement(
-    "SELECT tasks.board, tasks.list, tasks.rank, tasks.version, tasks.archived_at, "  # noqa: S608
+    "SELECT tasks.board, tasks.list, tasks.rank, tasks.version, tasks.repeat, place.status, "  # noqa: S608
+    "tasks.archived_at, "
     'boards.shown_to, mine."right", boards.archived_at, place.id, place.archived_at, '
     f"{BESIDE}, "
     "(SELECT rank FROM tasks AS other WHERE other.list = given.list AND other.id <> given.task "
@@ -65,6 +67,7 @@ def move_task(
 ) -> Answer:
     """Puts a task into a list behind another task (None: in front, END or one that is gone: at the end).
 
+    One that repeats and comes into a list of status `done` is followed by the next one.
     Answers task, list, rank and version. Raises like `access_task`, Invalid for a list that is not on the board,
     Conflict for an archived task or list. Moves are many: one round trip tells all of it, the lock included.
     """
@@ -72,8 +75,8 @@ def move_task(
     _, found = look_up(tx.connection, [(LOCK_BOARD, [(task,)]), (AROUND, [asked])])
     if not found:
         raise NotFound(NO_TASK)
-    board, here, own, version, archived, *standing, place, place_archived = found[0][:10]
-    before, behind, last = found[0][10:]
+    board, here, own, version, repeat, status, archived, *rest = found[0]
+    *standing, place, place_archived, before, behind, last = rest
     check_move(caller, standing, archived)
     check_list(place is not None, place_archived is not None)
     if after == task and here == list:
@@ -86,6 +89,8 @@ def move_task(
     data = moved_shape(task, list, rank, version + 1)
     tx.put(MOVE, [(task, list, rank, version + 1, tx.now)])
     tx.append(board, "task.moved", caller.id, data)
+    if repeat is not None and status == "done" and here != list:
+        make_next(tx, caller, task, came_from=here)
     return Answer(data)
 
 
@@ -137,13 +142,16 @@ def move_tasks(
     Raises as `move_task`.
     """
     lock_board(tx, caller, board, "edit")
-    find_list(tx.connection, board, list)
+    status = find_list(tx.connection, board, list).status
     rows = find_tasks(tx, board, tasks)
     if any(row.archived_at is not None for row in rows):
         raise Conflict("One of these tasks is archived: restore it first.")
     ranks = find_task_ranks(tx, caller, board, list, after, len(rows), tasks)
     TASKS.park(tx.connection, tasks)
     moves = [write_move(tx, caller, row, list, rank) for row, rank in zip(rows, ranks, strict=True)]
+    for row in rows:
+        if row.repeat is not None and status == "done" and row.list != list:
+            make_next(tx, caller, row.id, came_from=row.list)
     return Answer({"moves": moves})
 
 

@@ -6,11 +6,20 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 
 from hubbub.boards.access import Board
-from hubbub.boards.models import board_labels, task_assignees, task_labels, tasks
+from hubbub.boards.models import (
+    board_labels,
+    checklist_items,
+    task_assignees,
+    task_labels,
+    tasks,
+)
+from hubbub.boards.ranks import spread_ranks
+from hubbub.boards.repeats import repeat_shape
 from hubbub.boards.schemas import END, MOST_ASSIGNEES
 from hubbub.boards.service.common import (
     check_board_people,
     find_list,
+    find_repeat,
     lock_board,
     lock_task,
     unchanged,
@@ -42,6 +51,7 @@ def create_task(
     priority: str | None = None,
     due_at: int | None = None,
     due_has_time: bool = False,
+    repeat: dict[str, Any] | None = None,
     assignees: Sequence[str] = (),
     labels: Sequence[str] = (),
     after: str | None = END,
@@ -61,31 +71,46 @@ def create_task(
     if message is not None:
         access_message(tx.connection, caller, message)
     rank = find_task_ranks(tx, caller, board, list, after, 1)[0]
+    values = {
+        "board": board,
+        "list": list,
+        "rank": rank,
+        "title": title,
+        "description": description,
+        "priority": priority,
+        "due_at": due_at,
+        "due_has_time": due_has_time,
+        "repeat": find_repeat(None, {"repeat": repeat}, due_at, due_has_time),
+        "created_by": caller.id,
+        "message": message,
+    }
+    return Answer(add_task(tx, caller, values, assignees, labels), status=201)
+
+
+def add_task(
+    tx: Transaction,
+    caller: Caller,
+    values: dict[str, Any],
+    assignees: Sequence[str],
+    labels: Sequence[str],
+    items: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Writes a new task with a checklist of these items, tells the board and its people, and answers it whole."""
     task = new_id()
-    tx.execute(
-        insert(tasks),
-        {
-            "id": task,
-            "board": board,
-            "list": list,
-            "rank": rank,
-            "title": title,
-            "description": description,
-            "priority": priority,
-            "due_at": due_at,
-            "due_has_time": due_has_time,
-            "created_by": caller.id,
-            "created_at": tx.now,
-            "changed_at": tx.now,
-            "message": message,
-        },
-    )
+    tx.execute(insert(tasks), {**values, "id": task, "created_at": tx.now, "changed_at": tx.now})
     add_rows(tx, task, assignees, labels)
+    if items:
+        ranks = spread_ranks(None, None, len(items))
+        rows = [
+            {"task": task, "id": new_id(), "text": text, "rank": rank}
+            for text, rank in zip(items, ranks, strict=True)
+        ]
+        tx.execute(insert(checklist_items), rows)
     shape = read_task(tx.connection, task)
-    tx.append(board, "task.created", caller.id, shape)
+    tx.append(values["board"], "task.created", caller.id, shape)
     for person in sorted(assignees):
         tell_person(tx, caller, "task.assigned", person, shape)
-    return Answer(shape, status=201)
+    return shape
 
 
 def add_rows(tx: Transaction, task: str, assignees: Sequence[str], labels: Sequence[str]) -> None:
@@ -142,10 +167,10 @@ def tell_person(
 
 @command("task.change", target="task")
 def change_task(tx: Transaction, caller: Caller, *, task: str, changes: dict[str, Any]) -> Answer:
-    """Changes the fields that `changes` names: FIELDS, `labels` and `assignees`, both as whole lists.
+    """Changes the fields that `changes` names: FIELDS, `repeat`, and as whole lists `labels` and `assignees`.
 
-    Answers the whole task. Raises like `access_task`, Invalid for people or labels that are not on the board, and
-    Conflict for an archived task.
+    Answers the whole task. Without a due date it does not repeat. Raises like `access_task`, Invalid for people or
+    labels that are not on the board, and Conflict for an archived task.
     """
     board, row = lock_task(tx, caller, task)
     values: dict[str, Any] = {
@@ -153,8 +178,18 @@ def change_task(tx: Transaction, caller: Caller, *, task: str, changes: dict[str
         for name in FIELDS
         if name in changes and changes[name] != getattr(row, name)
     }
+    repeat = find_repeat(
+        row,
+        changes,
+        values.get("due_at", row.due_at),
+        values.get("due_has_time", row.due_has_time),
+    )
+    if repeat != row.repeat:
+        values["repeat"] = repeat
     before = read_task(tx.connection, task)
     told: dict[str, Any] = dict(values)
+    if "repeat" in values:
+        told["repeat"] = repeat_shape(repeat)
     if "due_at" in values:
         told["due_at"] = format_optional_time(values["due_at"])
     if "labels" in changes and sorted(changes["labels"]) != before["labels"]:

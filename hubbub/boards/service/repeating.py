@@ -1,0 +1,76 @@
+"""The next one of a task that repeats, made when a task is done."""
+
+from typing import Any
+
+from sqlalchemy import select
+
+from hubbub.boards.access import board_people
+from hubbub.boards.models import board_lists, boards, tasks
+from hubbub.boards.repeats import decode_repeat, next_due
+from hubbub.boards.schemas import END
+from hubbub.boards.service.tasks import add_task, check_count, find_task_ranks, touch_task
+from hubbub.boards.shapes import read_task
+from hubbub.kernel.caller import Caller
+from hubbub.kernel.clock import format_time
+from hubbub.kernel.transaction import Transaction
+
+
+def make_next(tx: Transaction, caller: Caller, task: str, *, came_from: str) -> None:
+    """Hands the repeat of a task, just moved into a list of status `done`, on to the next one, due on the next date.
+
+    The board's stream is locked. What has no next date within the calendar ends. Raises Conflict for a full board.
+    """
+    row = tx.execute(select(tasks).where(tasks.c.id == task)).one()
+    due_at = next_due(decode_repeat(row.repeat), row.due_at, row.due_has_time, tx.now)
+    version = touch_task(tx, row, repeat=None)
+    data = {"task": task, "version": version, "changed_at": format_time(tx.now)}
+    tx.append(row.board, "task.changed", caller.id, data | {"changed": {"repeat": None}})
+    if due_at is None:
+        return
+    check_count(tx, row.board, 1)
+    done = read_task(tx.connection, task)
+    board = tx.execute(select(boards).where(boards.c.id == row.board)).one()
+    people = {identifier for identifier, _ in board_people(tx.connection, board)}
+    place = choose_list(tx, row.board, came_from)
+    values = {
+        "board": row.board,
+        "list": place,
+        "rank": find_task_ranks(tx, caller, row.board, place, END, 1)[0],
+        "title": row.title,
+        "description": row.description,
+        "priority": row.priority,
+        "due_at": due_at,
+        "due_has_time": row.due_has_time,
+        "repeat": row.repeat,
+        # Theirs to be reminded of, whoever did it this time.
+        "created_by": row.created_by,
+    }
+    add_task(
+        tx,
+        caller,
+        values,
+        [person for person in done["assignees"] if person in people],
+        done["labels"],
+        [item["text"] for item in done["checklist"]],
+    )
+
+
+def choose_list(tx: Transaction, board: str, came_from: str) -> str:
+    """Where the next one stands: where the done one came from if nobody works on what is there.
+
+    Else the board's first list of status `open`, the first without a status, and where it came from.
+    """
+    found = tx.execute(
+        select(board_lists.c.id, board_lists.c.status)
+        .where(board_lists.c.board == board, board_lists.c.archived_at.is_(None))
+        .order_by(board_lists.c.rank)
+    )
+
+    def preference(place: Any) -> int:
+        own = place.id == came_from
+        if own and place.status in ("open", None):
+            return 0
+        return {"open": 1, None: 2, "doing": 3 if own else 4, "done": 5}[place.status]
+
+    identifier: str = min(found, key=preference).id
+    return identifier
