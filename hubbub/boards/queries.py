@@ -1,5 +1,6 @@
-"""What boards show: the boards one sees, one board whole, a task whole, and what happened on a board."""
+"""What boards show: the boards one sees, one board whole, and a task whole."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -16,7 +17,6 @@ from sqlalchemy import (
 )
 
 from hubbub.boards.access import access_board, access_task, right_of, visible_boards
-from hubbub.boards.cursors import make_cursor, read_cursor
 from hubbub.boards.listing import CARD_COLUMNS
 from hubbub.boards.models import (
     board_labels,
@@ -26,16 +26,23 @@ from hubbub.boards.models import (
     task_comments,
     tasks,
 )
-from hubbub.boards.shapes import board_shape, comment_shape, list_shape, read_task, task_cards
+from hubbub.boards.shapes import (
+    board_shape,
+    comment_shape,
+    list_shape,
+    name_people,
+    read_task,
+    task_cards,
+)
 from hubbub.kernel import log
 from hubbub.kernel.caller import Caller
-from hubbub.kernel.log import Entry, entries, streams
+from hubbub.kernel.log import streams
 from hubbub.people.models import users
 
 MOST_ARCHIVED = 200
 """Archived lists that are shown."""
-SCANNED = 1_000
-"""Entries that one page of activity looks at."""
+BLOCK = 200
+"""Cards that are encoded at once."""
 
 
 def live_tasks_of(place: Any) -> Any:
@@ -152,10 +159,11 @@ def list_boards(
     }
 
 
-def read_board(connection: Connection, caller: Caller, *, board: str, first: int) -> dict[str, Any]:
-    """A board whole, with the `first` tasks of each list and the head of its stream to follow from.
+def read_board(connection: Connection, caller: Caller, *, board: str, first: int) -> bytes:
+    """A board whole as JSON, with the `first` tasks of each list and the head of its stream to follow from.
 
-    Raises NotFound.
+    `people` are those who made or have one of these tasks and are no members. It is encoded here, in the reading
+    thread, a part at a time: a board of thousands of tasks keeps nobody waiting. Raises NotFound.
     """
     found = access_board(connection, caller, board)
     head = log.read_states(connection, [board])[board].head
@@ -164,15 +172,31 @@ def read_board(connection: Connection, caller: Caller, *, board: str, first: int
     query = FIRST_SQLITE if connection.dialect.name == "sqlite" else FIRST_POSTGRESQL
     rows = connection.execute(query, {"board": board, "first": first}).all()
     cards: dict[str, list[dict[str, Any]]] = {row.id: [] for row in lists}
+    people = {found.row.created_by}
     for card in task_cards(connection, rows):
         cards[card["list"]].append(card)
-    return {
-        **board_shape(found.row),
-        "right": found.right,
-        "head": head,
-        **parts,
-        "lists": [{**list_shape(row), "total": row.total, "tasks": cards[row.id]} for row in lists],
-    }
+        people.update(card["assignees"], (card["created_by"],))
+    people.difference_update(member["user"] for member in parts["members"])
+    shown = [
+        {**list_shape(row), "total": row.total, "tasks": encode_many(cards[row.id])}
+        for row in lists
+    ]
+    return orjson.dumps(
+        {
+            **board_shape(found.row),
+            "right": found.right,
+            "head": head,
+            **parts,
+            "people": name_people(connection, people),
+            "lists": shown,
+        }
+    )
+
+
+def encode_many(cards: Sequence[dict[str, Any]]) -> orjson.Fragment:
+    """A list of cards as JSON. The encoder lets no other thread run, so it gets a few at a time."""
+    blocks = [cards[start : start + BLOCK] for start in range(0, len(cards), BLOCK)]
+    return orjson.Fragment(b"[" + b",".join(orjson.dumps(block)[1:-1] for block in blocks) + b"]")
 
 
 def read_parts(connection: Connection, board: str) -> dict[str, list[dict[str, str]]]:
@@ -198,7 +222,7 @@ def read_task_view(connection: Connection, caller: Caller, *, task: str) -> dict
 def list_comments(
     connection: Connection, caller: Caller, *, task: str, limit: int, cursor: str | None
 ) -> dict[str, Any]:
-    """What was said about a task, newest first: {items, next}. Raises NotFound."""
+    """What was said about a task, newest first: {items, next, people}, the people by whom. Raises NotFound."""
     access_task(connection, caller, task)
     rows = connection.execute(
         COMMENTS, {"task": task, "cursor": cursor or BEYOND, "limit": limit + 1}
@@ -207,6 +231,7 @@ def list_comments(
     return {
         "items": [comment_shape(row) for row in shown],
         "next": shown[-1].id if len(rows) > limit else None,
+        "people": name_people(connection, {row.author for row in shown}),
     }
 
 
@@ -229,53 +254,3 @@ def list_lists(
     query = ARCHIVED_LISTS if archived else LISTS_OF
     rows = connection.execute(query, {"board": board})
     return {"items": [{**list_shape(row), "total": row.total} for row in rows]}
-
-
-def list_activity(
-    connection: Connection,
-    caller: Caller,
-    *,
-    board: str,
-    task: str | None,
-    actor: str | None,
-    limit: int,
-    cursor: str | None,
-) -> dict[str, Any]:
-    """What happened on a board, newest first: {items, next}, entries of its stream.
-
-    Of one task or by one person, if asked. A page looks at SCANNED entries at most, so it may have fewer than `limit`
-    and still a `next`. Raises NotFound, or Invalid for a cursor that is none.
-    """
-    access_board(connection, caller, board)
-    state = log.read_states(connection, [board])[board]
-    until = state.head + 1
-    if cursor is not None:
-        until = min(until, int(read_cursor(cursor, "activity", (int,))[0]))
-    first = max(state.floor + 1, until - SCANNED)
-    query = (
-        select(entries)
-        .where(entries.c.stream == board, entries.c.seq >= first, entries.c.seq < until)
-        .order_by(entries.c.seq.desc())
-        .limit(limit + 1)
-    )
-    if actor is not None:
-        query = query.where(entries.c.actor == actor)
-    if task is not None:
-        query = query.where(entries.c.data.contains(task, autoescape=True))
-    found = [log.to_entry(row) for row in connection.execute(query)]
-    shown = found[:limit]
-    ended = shown[-1].seq if len(found) > limit else first
-    return {
-        "items": [
-            orjson.Fragment(entry.encode())
-            for entry in shown
-            if task is None or is_about(entry, task)
-        ],
-        "next": make_cursor("activity", [ended]) if ended > state.floor + 1 else None,
-    }
-
-
-def is_about(entry: Entry, task: str) -> bool:
-    """Whether an entry of a board tells of that task."""
-    data = orjson.loads(entry.data)
-    return task in (data.get("task"), data.get("id"))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from hubbub.boards import queries
+from hubbub.boards import activity, queries
 from hubbub.boards.schemas import (
     BoardChange,
     LabelChange,
@@ -16,7 +16,7 @@ from hubbub.boards.schemas import (
     NewList,
 )
 from hubbub.boards.service import boards, lists
-from hubbub.kernel.http import get_kernel, json_response, write
+from hubbub.kernel.http import JSON, get_kernel, json_response, write
 from hubbub.kernel.schemas import Identifier
 from hubbub.people.access import CurrentCaller
 
@@ -54,7 +54,7 @@ async def get_board(
     first: Annotated[int, Query(ge=0, le=10_000)] = DEFAULT_LIMIT,
 ) -> Response:
     found = await get_kernel(request).read(queries.read_board, caller, board=board, first=first)
-    return json_response(found)
+    return Response(found, media_type=JSON)
 
 
 @router.patch("/boards/{board}")
@@ -165,7 +165,7 @@ async def list_activity(
     cursor: Cursor = None,
 ) -> Response:
     found = await get_kernel(request).read_history(
-        queries.list_activity,
+        activity.list_activity,
         caller,
         board=board,
         task=task,

@@ -1,6 +1,6 @@
 """Boards, lists and tasks as the contract shows them (docs/api.md)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, text
 from hubbub.boards.models import checklist_items, tasks
 from hubbub.boards.repeats import repeat_shape
 from hubbub.kernel.clock import format_optional_time, format_time
+from hubbub.people.models import users
 
 
 def board_shape(row: Any) -> dict[str, Any]:
@@ -145,3 +146,12 @@ def read_checklist(connection: Connection, task: str) -> list[dict[str, Any]]:
         .order_by(checklist_items.c.rank)
     )
     return [item_shape(row) for row in rows]
+
+
+def name_people(connection: Connection, people: Collection[str]) -> list[dict[str, str]]:
+    """Ids and names of those of the people who exist, also of former ones, by name."""
+    if not people:
+        return []
+    rows = connection.execute(select(users.c.id, users.c.name).where(users.c.id.in_(people)))
+    named = [{"user": identifier, "name": name} for identifier, name in rows]
+    return sorted(named, key=lambda person: person["name"].casefold())

@@ -7,11 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import Connection, event, text
 
 from hubbub.app import Application
-from hubbub.boards import listing, queries
+from hubbub.boards import activity, listing, queries
 from hubbub.boards.due import read_days
 from hubbub.boards.listing import Filters, Sort
 from hubbub.kernel.caller import Caller
@@ -45,7 +46,7 @@ def recording(application: Application) -> Iterator[list[tuple[str, Any]]]:
     event.remove(engine, "before_cursor_execute", note)
 
 
-Read = Callable[[Connection, Caller], dict[str, Any]]
+Read = Callable[[Connection, Caller], Any]
 
 
 def whole_reads(plan: dict[str, Any]) -> Iterator[str]:
@@ -111,13 +112,14 @@ def hot_reads(many: Many, now: int) -> Iterator[Read]:
     board = partial(listing.list_tasks, board=many.board, days=days, limit=50)
     yield partial(queries.list_boards, archived=False, limit=50, cursor=None)
     yield partial(queries.read_board, board=many.board, first=50)
+    yield partial(queries.read_board, board=many.board, first=10_000)
     yield partial(queries.list_members, board=many.board)
     yield partial(queries.list_lists, board=many.board, archived=False)
     yield partial(queries.read_task_view, task=many.task)
     yield partial(queries.list_comments, task=many.task, limit=50, cursor=None)
     for task in (None, many.task):
         yield turn(
-            partial(queries.list_activity, board=many.board, task=task, actor=None, limit=50)
+            partial(activity.list_activity, board=many.board, task=task, actor=None, limit=50)
         )
     for chosen in filters:
         yield turn(partial(board, filters=chosen, sort="rank"))
@@ -151,10 +153,9 @@ async def open_in_time(application: Application, caller: Caller, many: Many) -> 
     best = 9.0
     for _ in range(5):
         began = time.monotonic()
-        board = await application.kernel.read(
-            queries.read_board, caller, board=many.board, first=50
-        )
+        read = await application.kernel.read(queries.read_board, caller, board=many.board, first=50)
         best = min(best, time.monotonic() - began)
+    board = orjson.loads(read)
     assert len(board["lists"]) == LISTS
     assert all(len(place["tasks"]) == 50 for place in board["lists"])
     live = sum(place["total"] for place in board["lists"])
