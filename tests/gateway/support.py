@@ -17,7 +17,7 @@ import uvicorn
 from hubbub.gateway import Gateway
 from hubbub.gateway.frames import CLOSE, TEXT, split_frames
 
-PATIENCE = 10.0  # seconds before a test that waits for something is a failed one
+PATIENCE = 60.0  # seconds before a test that waits for something is a failed one
 
 
 class QuietServer(uvicorn.Server):
@@ -234,7 +234,7 @@ class Target:
 
     async def until(self, **expected: object) -> dict[str, Any]:
         """Wait until these figures are there; the assertion that fails shows them all."""
-        for _ in range(400):
+        for _ in range(1_200):
             figures = await self.stats()
             if expected.items() <= figures.items():
                 break

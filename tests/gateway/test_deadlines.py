@@ -19,9 +19,9 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     log = tmp_path_factory.mktemp("target") / "log"
     with running(
         log,
-        request_timeout=0.4,
+        request_timeout=0.5,
         keep_alive=1,
-        connect_timeout=0.4,
+        connect_timeout=1.5,
         upgrade_timeout=0.4,
         close_timeout=0.4,
     ) as target:
@@ -109,7 +109,7 @@ async def test_a_slow_body_that_does_come(target: Target) -> None:
         # Faster than `least_rate`, but longer than `request_timeout`.
         for at in range(0, len(body), 5_000):
             raw.writer.write(body[at : at + 5_000])
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.3)
         assert (await all_of(raw)).endswith(b"\r\n\r\nok")
         await poller.post("1")
         await target.until(sessions=0)
@@ -128,7 +128,7 @@ async def test_a_long_poll_is_not_late(target: Target) -> None:
         await poller.post("40")
         assert (await poller.poll())[0].startswith("40")
         polling = asyncio.create_task(poller.poll())
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.7)
         assert not polling.done()
         await poller.post('42["echo",1]')
         assert await polling == ['42["echo",1]']
@@ -138,7 +138,7 @@ async def test_a_long_poll_is_not_late(target: Target) -> None:
 
 async def test_a_websocket_is_not_late(target: Target) -> None:
     async with await target.enter() as raw:
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(1.7)
         raw.send('421["echo"]')
         assert await raw.text() == '42["echo"]'
         assert await raw.text() == "431[]"

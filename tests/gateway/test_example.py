@@ -11,6 +11,7 @@ import pytest
 import socketio
 from socketio.exceptions import ConnectionError as Refused
 
+from tests.gateway.support import PATIENCE
 from tests.servers import free_port
 
 pytestmark = pytest.mark.anyio
@@ -29,10 +30,10 @@ def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 async def enter(url: str, name: str) -> socketio.AsyncClient:
     client = socketio.AsyncClient()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            await client.connect(url, auth={"name": name}, wait_timeout=5)
+            await client.connect(url, auth={"name": name}, wait_timeout=PATIENCE)
         except Refused:
             if time.monotonic() > deadline:
                 raise
@@ -64,7 +65,7 @@ async def test_a_chat(process: tuple[subprocess.Popen[str], str]) -> None:
 
     # Both are told to go, and the process stops by itself.
     running.terminate()
-    out, _ = await asyncio.to_thread(running.communicate, timeout=20)
+    out, _ = await asyncio.to_thread(running.communicate, timeout=PATIENCE)
     assert sorted(out.splitlines()) == [
         "Ada left: server shutting down",
         "Bob left: server shutting down",

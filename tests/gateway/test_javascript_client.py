@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hubbub.gateway import ConnectRefused, Gateway, Socket
-from tests.gateway.support import serving
+from tests.gateway.support import PATIENCE, serving
 from tests.support.javascript import FOLDER, ensure_node
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +29,7 @@ async def run(node: str, scenario: str, port: int, transports: str) -> None:
         transports,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, errors = await asyncio.wait_for(process.communicate(), 30)
+    _, errors = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0, errors.decode()
 
 
@@ -56,7 +56,7 @@ async def port() -> AsyncIterator[int]:
 
     @main.on("ask me")
     async def ask(socket: Socket, value: int) -> str:
-        number, data = await socket.call("question", value, timeout=5)
+        number, data = await socket.call("question", value, timeout=PATIENCE)
         return f"{number} {data.hex()}"
 
     @main.on("throw me out")

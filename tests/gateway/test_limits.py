@@ -9,7 +9,14 @@ import pytest
 from hubbub.gateway import Gateway, Socket
 from hubbub.gateway.frames import PING, TEXT
 from hubbub.gateway.limits import ADDRESSES_KEPT, AddressLimits, EventBucket, network_of
-from tests.gateway.support import Poller, RawSocket, Served, mask_frame, serving
+from tests.gateway.support import (
+    PATIENCE,
+    Poller,
+    RawSocket,
+    Served,
+    mask_frame,
+    serving,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -127,7 +134,7 @@ def counting(**options: Any) -> tuple[Gateway, list[Any], list[str]]:
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -245,7 +252,7 @@ async def test_no_limit_on_events() -> None:
 
 async def test_events_by_polling_are_limited_too() -> None:
     gateway, heard, reasons = counting(max_events=500, event_burst=20)
-    async with serving(gateway) as served, httpx2.AsyncClient(timeout=20) as http:
+    async with serving(gateway) as served, httpx2.AsyncClient(timeout=PATIENCE) as http:
         poller = Poller(http, served.polling_url)
         await poller.open()
         await poller.post("40")
@@ -257,7 +264,7 @@ async def test_events_by_polling_are_limited_too() -> None:
 
 async def test_too_much_polling_for_long_ends_the_session() -> None:
     gateway, heard, reasons = counting(max_events=100, event_burst=20, event_patience=0.3)
-    async with serving(gateway) as served, httpx2.AsyncClient(timeout=20) as http:
+    async with serving(gateway) as served, httpx2.AsyncClient(timeout=PATIENCE) as http:
         poller = Poller(http, served.polling_url)
         await poller.open()
         await poller.post("40")
@@ -270,7 +277,7 @@ async def test_too_much_polling_for_long_ends_the_session() -> None:
 
 async def test_a_flood_instead_of_an_upgrade() -> None:
     gateway = Gateway(max_events=1000, event_burst=50)
-    async with serving(gateway) as served, httpx2.AsyncClient(timeout=20) as http:
+    async with serving(gateway) as served, httpx2.AsyncClient(timeout=PATIENCE) as http:
         poller = Poller(http, served.polling_url)
         await poller.open()
         raw = await served.connect(f"EIO=4&transport=websocket&sid={poller.sid}")
@@ -322,14 +329,17 @@ async def test_sessions_of_one_address() -> None:
 
 
 async def test_new_sessions_of_one_address() -> None:
-    gateway = Gateway(max_connects_per_address=0.5, connect_burst=3, client_address=forwarded)
+    # One in a hundred seconds: no machine is so slow that there is another during the test.
+    gateway = Gateway(max_connects_per_address=0.01, connect_burst=3, client_address=forwarded)
     async with serving(gateway) as served, httpx2.AsyncClient() as http:
         for _ in range(3):
             (await served.connect()).close()
         status, retry_after = await refused(served)
-        assert (status, retry_after) == (429, "2")
+        assert status == 429
+        assert 50 < int(retry_after or 0) <= 100
         answer = await http.get(served.polling_url)
-        assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
+        assert answer.status_code == 429
+        assert 50 < int(answer.headers["retry-after"]) <= 100
         (await served.connect(x_forwarded_for="192.0.2.1")).close()
         assert gateway.stats().refused == {"address_rate": 2}
         assert gateway.stats().refused_connects == 2

@@ -19,7 +19,7 @@ from hubbub.gateway.errors import FrameError
 from hubbub.gateway.frames import encode_frame, read_frame
 from hubbub.gateway.loops import NO_SOCKET, Target, park
 from hubbub.gateway.outbox import Outbox
-from tests.gateway.support import serving
+from tests.gateway.support import PATIENCE, serving
 
 pytestmark = pytest.mark.anyio
 compiled = pytest.mark.skipif(not loops.COMPILED, reason="the loops were not compiled")
@@ -54,7 +54,7 @@ class Receiver(Target):
 def pair() -> Iterator[tuple[sockets.socket, sockets.socket]]:
     near, far = sockets.socketpair()
     near.setblocking(False)
-    far.settimeout(5)
+    far.settimeout(PATIENCE)
     with near, far:
         yield near, far
 
@@ -164,7 +164,7 @@ async def test_a_session_forgets_its_socket_before_that_is_closed() -> None:
             seen.append((session.direct, session.stream is None))
 
         raw.writer.transport.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not seen:
                 await asyncio.sleep(0.01)
         assert seen == [(NO_SOCKET, True)]

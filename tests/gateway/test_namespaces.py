@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from hubbub.gateway import ConnectRefused, Disconnected, EncodedJson, Gateway, Socket
-from tests.gateway.support import Poller, RawSocket, mask_frame, serving
+from tests.gateway.support import PATIENCE, Poller, RawSocket, mask_frame, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -75,7 +75,7 @@ async def test_a_client_that_leaves_while_it_is_let_in_is_told_of() -> None:
             await raw.text()
             raw.send("40")
             await asked.wait()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while gateway.stats().sessions:
                 await asyncio.sleep(0.01)
             assert left == []
@@ -114,7 +114,7 @@ async def test_an_event_before_the_answer_closes() -> None:
 
     @gateway.namespace().on_connect
     async def connect(_socket: Socket, _auth: Any) -> None:
-        await asyncio.sleep(10)
+        await asyncio.sleep(PATIENCE)
 
     async with serving(gateway) as served, await served.connect() as raw:
         await raw.text()
@@ -223,7 +223,7 @@ async def test_handlers_of_a_socket_start_in_order() -> None:
 
 
 async def test_unfinished_handlers_are_bounded_and_nothing_is_lost() -> None:
-    gateway = Gateway(max_handlers=5, ping_interval=0.1, ping_timeout=0.1)
+    gateway = Gateway(max_handlers=5, ping_interval=0.1, ping_timeout=0.7)
     running = most = finished = 0
     gate = asyncio.Event()
 
@@ -240,7 +240,7 @@ async def test_unfinished_handlers_are_bounded_and_nothing_is_lost() -> None:
     async with serving(gateway) as served, await served.enter() as raw:
         for number in range(200):
             raw.send(f'42{number}["work"]')
-        await asyncio.sleep(0.5)  # longer than the client's silence would be forgiven
+        await asyncio.sleep(1)  # longer than the client's silence would be forgiven
         assert most <= 6
         assert running == most
         gate.set()
@@ -257,14 +257,14 @@ async def test_calls() -> None:
         for number, (answer, value) in enumerate(
             [("[]", None), ("[1]", 1), ('[1,"2"]', (1, "2"))], start=1
         ):
-            call = asyncio.create_task(socket.call("ask", "you", timeout=5))
+            call = asyncio.create_task(socket.call("ask", "you", timeout=PATIENCE))
             assert await raw.text() == f'42{number}["ask","you"]'
             raw.send(f"43{number}{answer}")
             assert await call == value
         raw.send("4377[1]")  # an answer nobody waits for
         with pytest.raises(TimeoutError):
             await socket.call("ask", timeout=0.01)
-        call = asyncio.create_task(socket.call("ask", timeout=5))
+        call = asyncio.create_task(socket.call("ask", timeout=PATIENCE))
         await asyncio.sleep(0)
         raw.close()
         with pytest.raises(Disconnected):
@@ -277,7 +277,7 @@ async def test_a_binary_answer_to_a_call() -> None:
     gateway = gateway_with_sync()
     async with serving(gateway) as served, await served.enter() as raw:
         (socket,) = gateway.namespace().sockets
-        call = asyncio.create_task(socket.call("ask", b"\x01", timeout=5))
+        call = asyncio.create_task(socket.call("ask", b"\x01", timeout=PATIENCE))
         assert await raw.text() == '451-1["ask",{"_placeholder":true,"num":0}]'
         await raw.frame()
         raw.send('461-1[{"_placeholder":true,"num":0}]')
@@ -372,7 +372,7 @@ async def test_asynchronous_disconnect_handlers_finish_before_the_gateway() -> N
         left.append(reason)
 
     async with serving(gateway) as served, await served.enter() as raw:
-        closing = asyncio.create_task(gateway.close(timeout=5))
+        closing = asyncio.create_task(gateway.close(timeout=PATIENCE))
         assert await raw.close_code() == 1001
         raw.close()
         await closing
@@ -397,7 +397,7 @@ async def test_what_a_socket_knows_of_its_client() -> None:
         assert socket.transport_name == "websocket"
         assert socket.buffered == 0
         raw.close()
-    async with serving(Gateway()) as served, httpx2.AsyncClient(timeout=5) as http:
+    async with serving(Gateway()) as served, httpx2.AsyncClient(timeout=PATIENCE) as http:
         served.gateway.namespace()
         poller = Poller(http, served.polling_url)
         await poller.open()

@@ -14,7 +14,7 @@ from hubbub.gateway.loops import NO_SOCKET, Target
 from hubbub.gateway.namespace import Room
 from hubbub.gateway.outbox import TURN_LIMIT, Outbox, Queue, queue_size
 from hubbub.gateway.session import Session
-from tests.gateway.support import RawSocket, serving
+from tests.gateway.support import PATIENCE, RawSocket, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -198,7 +198,7 @@ async def stuck_reader(served: Any) -> RawSocket:
 
 
 async def test_a_reader_that_stops_is_closed_and_the_others_are_not() -> None:
-    gateway = Gateway(max_send_buffer=1_000_000, close_timeout=0.3)
+    gateway = Gateway(max_send_buffer=1_000_000, close_timeout=PATIENCE)
     namespace = gateway.namespace()
     reasons: dict[str, str] = {}
     namespace.on_disconnect(lambda socket, reason: reasons.update({socket.id: reason}))
@@ -240,7 +240,7 @@ async def test_a_reader_that_never_reads_again_is_dropped() -> None:
             await asyncio.sleep(0)
         protocol = socket.session.ws
         assert protocol is not None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             while not protocol.gone:
                 await asyncio.sleep(0.01)
         stuck.close()

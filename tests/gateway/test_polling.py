@@ -1,14 +1,14 @@
 """Long-polling: payloads, limits, origins, and the change to a WebSocket."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
 
 from hubbub.gateway import Gateway, Socket
-from tests.gateway.support import Poller, Served, serving
+from tests.gateway.support import PATIENCE, Poller, Served, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -25,10 +25,16 @@ def counting_gateway(**options: object) -> Gateway:
 
 @asynccontextmanager
 async def polling(gateway: Gateway) -> AsyncIterator[tuple[Served, Poller]]:
-    async with serving(gateway) as served, httpx2.AsyncClient(timeout=10) as http:
+    async with serving(gateway) as served, httpx2.AsyncClient(timeout=PATIENCE) as http:
         poller = Poller(http, served.polling_url)
         await poller.open()
         yield served, poller
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 async def enter(poller: Poller) -> None:
@@ -87,16 +93,21 @@ async def test_bodies_are_bounded() -> None:
 
 
 async def test_a_second_post_at_the_same_time_closes() -> None:
-    async with polling(counting_gateway()) as (_, poller):
+    async with polling(counting_gateway()) as (served, poller):
+        refused = asyncio.Event()
 
         async def slowly() -> AsyncIterator[bytes]:
             yield b"4"
-            await asyncio.sleep(0.2)
+            await refused.wait()
             yield b"0"
 
         first = asyncio.create_task(poller.http.post(poller.url, content=slowly()))
-        await asyncio.sleep(0.05)
+        (session,) = served.gateway.engine.sessions.values()
+        transport = session.polling
+        assert transport is not None
+        await until(lambda: transport.posting)
         assert (await poller.http.post(poller.url, content=b"40")).status_code == 400
+        refused.set()
         await first
         assert (await poller.http.get(poller.url)).status_code == 400
 
@@ -138,7 +149,7 @@ async def test_what_waits_for_a_poll_is_bounded() -> None:
         for _ in range(30):
             gateway.namespace().emit("news", "x" * 1000)
             await asyncio.sleep(0)
-        assert await asyncio.wait_for(reasons.get(), 5) == "send buffer full"
+        assert await asyncio.wait_for(reasons.get(), PATIENCE) == "send buffer full"
         assert gateway.stats().slow_closes == 1
         assert (await poller.http.get(poller.url)).status_code == 400
 
@@ -211,7 +222,7 @@ async def test_a_probe_lets_a_waiting_poll_return() -> None:
         raw = await served.connect(f"EIO=4&transport=websocket&sid={poller.sid}")
         assert not waiting.done()
         raw.send("2probe")
-        assert await asyncio.wait_for(waiting, 5) == ["6"]
+        assert await asyncio.wait_for(waiting, PATIENCE) == ["6"]
         raw.close()
 
 
@@ -245,10 +256,11 @@ async def test_busy_handlers_hold_back_a_post() -> None:
     async with polling(gateway) as (_, poller):
         await enter(poller)
         post = asyncio.create_task(poller.post(*(f'42["work",{i}]' for i in range(5))))
-        await asyncio.sleep(0.1)
+        await until(lambda: len(started) >= 2)
+        await asyncio.sleep(0.05)
         assert started == [0, 1]
         assert not post.done()
         done.set()
-        await asyncio.wait_for(post, 5)
-        await asyncio.sleep(0.05)
+        await asyncio.wait_for(post, PATIENCE)
+        await until(lambda: len(started) >= 5)
         assert started == [0, 1, 2, 3, 4]

@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from hubbub.gateway import Gateway
-from tests.gateway.support import QuietServer, RawSocket, mask_frame
+from tests.gateway.support import PATIENCE, QuietServer, RawSocket, mask_frame
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +101,7 @@ async def test_the_hand_over() -> None:
     assert Recorder.instance in server.server_state.connections
 
     server.should_exit = True
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE)
     assert [name for name, _ in Recorder.calls[5:]] == ["shutdown", "connection_lost"]
     raw.close()
 
@@ -115,7 +115,7 @@ async def test_an_upgrade_on_a_connection_that_was_used_for_http() -> None:
     assert await raw.reader.readexactly(4) == b"seen"
     raw.close()
     server.should_exit = True
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_frames_sent_along_with_the_request_are_dropped() -> None:
@@ -127,7 +127,7 @@ async def test_frames_sent_along_with_the_request_are_dropped() -> None:
     assert b"early" not in b"".join(c[1] for c in Recorder.calls if c[0] == "data_received")
     raw.close()
     server.should_exit = True
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE)
 
 
 async def test_the_transport_does_what_the_gateway_needs() -> None:
@@ -154,7 +154,7 @@ async def test_the_transport_does_what_the_gateway_needs() -> None:
     transport.write(b"nobody reads this")
     raw.close()
     server.should_exit = True
-    await asyncio.wait_for(task, 10)
+    await asyncio.wait_for(task, PATIENCE)
 
 
 def test_the_signature_of_our_class() -> None:

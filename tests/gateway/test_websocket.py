@@ -6,7 +6,7 @@ import pytest
 
 from hubbub.gateway import Gateway, Socket
 from hubbub.gateway.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
-from tests.gateway.support import RawSocket, Served, mask_frame, serving
+from tests.gateway.support import PATIENCE, RawSocket, Served, mask_frame, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -187,7 +187,7 @@ async def test_a_client_that_vanishes_is_noticed() -> None:
     async with serving(gateway) as served:
         raw = await served.enter()
         raw.writer.transport.abort()
-        assert await asyncio.wait_for(reasons.get(), 5) == "transport closed"
+        assert await asyncio.wait_for(reasons.get(), PATIENCE) == "transport closed"
         assert gateway.stats().sockets == gateway.stats().sessions == 0
 
 
@@ -198,7 +198,7 @@ async def test_a_client_that_does_not_pong_is_closed() -> None:
     async with serving(gateway) as served:
         async with await served.enter() as raw:
             assert await raw.close_code() == 1011
-        assert await asyncio.wait_for(reasons.get(), 5) == "ping timeout"
+        assert await asyncio.wait_for(reasons.get(), PATIENCE) == "ping timeout"
 
 
 async def test_draining_closes_with_going_away() -> None:
@@ -210,5 +210,5 @@ async def test_draining_closes_with_going_away() -> None:
         for raw in (one, two):
             assert await raw.close_code() == 1001
             raw.send_frame(CLOSE, (1001).to_bytes(2, "big"))
-        await asyncio.wait_for(leaving, 5)
+        await asyncio.wait_for(leaving, PATIENCE)
         assert reasons == ["server shutting down"] * 2
