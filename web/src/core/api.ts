@@ -33,8 +33,7 @@ export class Api {
   }
 
   /** Safe to repeat: every mutating call carries its own key, so a lost answer is asked for once more. */
-  async send<T>(method: Exclude<Method, "GET">, path: string, body?: object): Promise<T> {
-    const key = freshKey();
+  async send<T>(method: Exclude<Method, "GET">, path: string, body?: object, key = freshKey()): Promise<T> {
     try {
       return await this.authorised<T>(method, path, body, key);
     } catch (error) {

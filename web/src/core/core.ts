@@ -13,6 +13,7 @@ import { Rooms } from "./rooms";
 import { Session } from "./session";
 import { START } from "./state";
 import type { State } from "./store";
+import type { Tenant } from "./tenants";
 import { Timelines } from "./timelines";
 import type { FollowAnswer, Id, Problem } from "./wire";
 
@@ -31,6 +32,7 @@ export class Core {
   readonly rooms: Rooms;
   readonly timelines: Timelines;
   readonly marks: Marks;
+  readonly tenants: Tenant[] = [];
 
   constructor(environment: Environment) {
     this.environment = environment;
@@ -57,6 +59,10 @@ export class Core {
     this.store.setState(change(this.state), true);
   }
 
+  tenant(stream: Id): Tenant | undefined {
+    return this.tenants.find((tenant) => tenant.keeps(stream));
+  }
+
   private makeFollower(): Follower {
     return new Follower({
       follow: async (streams) => {
@@ -67,8 +73,8 @@ export class Core {
       unfollow: (streams) => this.connection.tell("unfollow", { streams }),
       fetchEntries: (stream, after) => this.api.get(`/api/streams/${stream}/entries`, { after, limit: 200 }),
       apply: (entries, replayed) => this.live.apply(entries, replayed),
-      reload: (stream) => this.rooms.reload(stream),
-      refused: (stream) => this.rooms.refused(stream),
+      reload: (stream) => (this.tenant(stream) ?? this.rooms).reload(stream),
+      refused: (stream) => (this.tenant(stream) ?? this.rooms).refused(stream),
       settled: () => this.live.settled(),
       later,
     });
@@ -82,8 +88,11 @@ export class Core {
       channel,
       send: (event, args) => this.connection.request(event, args),
       renew: async () => this.connection.renewed(await this.session.refresh(this.session.current ?? undefined)),
-      changed: (room) => this.timelines.showPending(room),
-      acknowledged: (command, done) => this.timelines.acknowledged(command, done),
+      changed: (room) => {
+        this.timelines.showPending(room);
+        this.tenant(room)?.changed(room);
+      },
+      acknowledged: (command, done) => (this.tenant(command.room) ?? this.timelines).acknowledged(command, done),
       later,
     });
   }

@@ -14,7 +14,7 @@ const REFRESH_SPREAD_MS = 6_000;
 export class Live {
   private readonly core: Core;
   /** Who takes signals of further kinds. */
-  readonly listeners: Record<string, (data: Signal["data"]) => void> = {};
+  readonly listeners: Record<string, (data: Signal["data"], signal: Signal) => void> = {};
   private missed = 0;
   private wasConnected = false;
   /** The person was told that the connection is gone. */
@@ -27,7 +27,8 @@ export class Live {
   }
 
   /** Contiguous entries, each for the first time. Throws when the state cannot be brought forward. */
-  apply(entries: Entry[], replayed: boolean): void {
+  apply(batch: Entry[], replayed: boolean): void {
+    const entries = batch.filter((entry) => !this.core.tenant(entry.stream));
     const todo: Consequence[] = [];
     const mine: { key: string; message: Message }[] = [];
     let { state } = this.core;
@@ -49,11 +50,13 @@ export class Live {
     this.core.store.setState(state, true);
     for (const { key, message } of mine) this.core.outbox.confirm(key, { seq: message.seq, message });
     for (const consequence of todo) this.core.rooms.follow(consequence);
+    for (const tenant of this.core.tenants) tenant.apply(batch, replayed);
     if (state.me?.role !== role) void this.core.rooms.resync();
   }
 
-  signal({ kind, stream, actor, data }: Signal): void {
-    this.listeners[kind]?.(data);
+  signal(signal: Signal): void {
+    const { kind, stream, actor, data } = signal;
+    this.listeners[kind]?.(data, signal);
     if (kind === "typing") this.typing(stream, actor);
     if (kind !== "presence") return;
     const { online, offline } = data as Presence;

@@ -1,7 +1,28 @@
 /** Where the outbox survives a reload: IndexedDB, or memory alone where there is none (private windows). */
 import type { Id } from "./wire";
 
-export type CommandEvent = "message.post" | "message.edit" | "message.delete" | "message.react" | "message.unreact";
+export type CommandEvent =
+  | "message.post"
+  | "message.edit"
+  | "message.delete"
+  | "message.react"
+  | "message.unreact"
+  | BoardEvent;
+
+export type BoardEvent =
+  | "task.create"
+  | "task.change"
+  | "task.move"
+  | "task.archive"
+  | "task.restore"
+  | "tasks.move"
+  | "tasks.archive"
+  | "checklist.add"
+  | "checklist.change"
+  | "checklist.remove"
+  | "comment.add"
+  | "comment.edit"
+  | "comment.delete";
 
 /** A command that has not been acknowledged. */
 export interface Command {
@@ -12,6 +33,7 @@ export interface Command {
   owner: string;
   /** Grows from command to command. */
   order: number;
+  /** Where it belongs: a room, or a board. */
   room: Id;
   event: CommandEvent;
   args: Record<string, unknown>;

@@ -4,13 +4,14 @@
  *
  * Every tab sends what was written in it. When a tab is gone, one of the others takes over what it left behind.
  */
+import type { BoardAnswer } from "./boards/wire";
 import { freshKey } from "./ids";
 import type { Locks } from "./locks";
 import type { Command, CommandEvent, OutboxStore } from "./outbox-store";
 import { ApiError, fromProblem, unreachable } from "./problem";
 import type { Ack, Id, Message } from "./wire";
 
-export interface Done {
+export interface Done extends BoardAnswer {
   seq: number;
   message?: Message;
 }
@@ -197,14 +198,29 @@ export class Outbox {
     else this.refuse(current, error);
   }
 
-  private refuse(command: Command, error: ApiError): void {
+  /** Gives up a command that waits for its turn. */
+  refuse(command: Command, error: ApiError): void {
     // A refused message keeps its words and waits for its writer; other refusals are told to whoever asked.
     if (command.event === "message.post") this.update(command, { error: error.message });
-    else this.forget(command);
+    else {
+      this.forget(command);
+      this.io.changed(command.room);
+    }
     this.settle(command.key)?.reject(error);
   }
 
+  /** What waits behind a command may name what it makes by its key, until there is an id. */
+  rename(room: Id, key: string, id: Id | null): void {
+    for (const command of this.list(room)) {
+      const args = JSON.stringify(command.args);
+      const named = args.replaceAll(`"${key}"`, JSON.stringify(id));
+      if (command.key !== key && named !== args) this.update(command, { args: JSON.parse(named) }, false);
+    }
+  }
+
   private finish(command: Command, done: Done): void {
+    const made = done.task ?? done.comment;
+    if (made) this.rename(command.room, command.key, made.id);
     this.forget(command);
     this.settle(command.key)?.resolve(done);
     this.io.changed(command.room);

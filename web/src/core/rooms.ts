@@ -67,7 +67,7 @@ export class Rooms {
       return;
     }
     this.core.follower.drop(stream);
-    this.refused(stream);
+    (this.core.tenant(stream) ?? this).refused(stream);
   }
 
   refused(stream: Id): void {

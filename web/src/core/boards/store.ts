@@ -79,6 +79,13 @@ export interface BoardsState {
   mine: { due: Due | "all"; page: MyTasksPage; loading: boolean; error: string | null } | null;
   /** Message → the tasks made from it. */
   linked: Record<Id, LinkedTask[]>;
+  /**
+   * A task or comment not yet confirmed has its outbox key as id; once it is confirmed it has the server's. Every verb
+   * takes either. For what must not change with it (a React key, a focus, a selection, an open panel):
+   * `keys[id] ?? id` is the same before and after, and `made[key]` is the id that came for a key.
+   */
+  keys: Record<Id, string>;
+  made: Record<string, Id>;
 }
 
 /** Verbs that change something reject with `ApiError`, whose `message` is fit to be shown, when the server refuses. */

@@ -138,6 +138,23 @@ export interface NewTask extends TaskChange {
   message?: Id;
 }
 
+/** What the socket's ack of a command tells, next to its `seq`. */
+export interface BoardAnswer {
+  task?: Task;
+  move?: Move;
+  tasks?: { moves?: Move[]; tasks?: Card[] };
+  checklist?: { task: Id; checklist: ChecklistItem[]; version: number };
+  comment?: Comment;
+}
+
+/** Where a task was moved to. */
+export interface Move {
+  task: Id;
+  list: Id;
+  rank: string;
+  version: number;
+}
+
 export type Due = "today" | "week" | "overdue" | "none";
 
 export interface MyTasksPage {
