@@ -14,7 +14,13 @@ export function StatusMark({ status }: { status: Status | null }) {
       {status === "done" ? (
         <>
           <circle cx="8" cy="8" r="7" fill="currentColor" />
-          <path d="m5 8.2 2.1 2.1L11 6.2" fill="none" stroke="var(--on-accent)" strokeWidth="1.6" strokeLinecap="round" />
+          <path
+            d="m5 8.2 2.1 2.1L11 6.2"
+            fill="none"
+            stroke="var(--on-accent)"
+            strokeWidth="1.6"
+            strokeLinecap="round"
+          />
         </>
       ) : (
         <circle
