@@ -130,6 +130,10 @@ function ofBoards(boards: Boards): Omit<BoardActions, keyof OfTasks | keyof OfCa
       return (await api.get<{ items: BoardList[] }>(`/api/boards/${board}/lists`, { archived: "true" })).items;
     },
 
+    async listsOf(board) {
+      return (await api.get<{ items: BoardList[] }>(`/api/boards/${board}/lists`)).items;
+    },
+
     createLabel: (board, form) => api.send<Label>("POST", `/api/boards/${board}/labels`, form),
     async changeLabel(board, label, change) {
       await api.send("PATCH", `/api/boards/${board}/labels/${label}`, change);

@@ -114,6 +114,8 @@ export interface BoardActions {
   archiveList(list: Id): Promise<void>;
   restoreList(list: Id): Promise<void>;
   archivedLists(board: Id): Promise<BoardList[]>;
+  /** Those that are not archived, also of a board that is not open. */
+  listsOf(board: Id): Promise<BoardList[]>;
 
   createLabel(board: Id, form: { name: string; colour: Label["colour"] }): Promise<Label>;
   changeLabel(board: Id, label: Id, change: { name?: string; colour?: Label["colour"] }): Promise<void>;
