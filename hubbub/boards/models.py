@@ -37,6 +37,7 @@ boards = Table(
     Column("created_by", Id, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("archived_at", BigInteger),
+    Column("sample", Boolean, nullable=False, server_default=false()),
     CheckConstraint("length(name) >= 1", name="name"),
     CheckConstraint("shown_to IN ('colleagues', 'members')", name="shown_to"),
 )
@@ -90,6 +91,8 @@ tasks = Table(
     Column("repeat", Text),
     # The due date its people were reminded of.
     Column("reminded_for", BigInteger),
+    # The room of that message, which is found by it.
+    Column("message_room", Id),
     # Archived tasks keep their place, so that restoring one is a complete undo.
     UniqueConstraint("list", "rank"),
     CheckConstraint("length(title) >= 3", name="title"),
@@ -112,6 +115,13 @@ tasks = Table(
         "id",
         sqlite_where=text("due_at IS NOT NULL AND archived_at IS NULL"),
         postgresql_where=text("due_at IS NOT NULL AND archived_at IS NULL"),
+    ),
+    Index(
+        "ix_tasks_message_room",
+        "message_room",
+        "id",
+        sqlite_where=text("message_room IS NOT NULL"),
+        postgresql_where=text("message_room IS NOT NULL"),
     ),
     # Those whose people have still to be reminded.
     Index(

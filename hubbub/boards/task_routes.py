@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from hubbub.boards import listing, queries, routes
+from hubbub.boards import links, listing, queries, routes
 from hubbub.boards.due import Due, read_days
 from hubbub.boards.listing import Filters, Sort
 from hubbub.boards.routes import DEFAULT_LIMIT, Cursor, Limit
@@ -85,6 +85,17 @@ async def list_own_tasks(
         limit=limit,
         cursor=cursor,
     )
+    return json_response(found)
+
+
+@router.get("/rooms/{room}/tasks")
+async def list_linked_tasks(
+    request: Request,
+    caller: CurrentCaller,
+    room: Identifier,
+    limit: Annotated[int, Query(ge=1, le=links.MOST)] = links.MOST,
+) -> Response:
+    found = await get_kernel(request).read(links.list_linked_tasks, caller, room=room, limit=limit)
     return json_response(found)
 
 

@@ -38,13 +38,14 @@ STATEMENTS = (
     SELECT pg_temp.make_id('d', n), {BOARD}, 'Label ' || n, 'blue'
     FROM generate_series(0, {BOARDS * LABELS - 1}) AS n""",
     f"""INSERT INTO tasks (id, board, list, rank, title, description, priority, due_at, due_has_time,
-        created_by, created_at, changed_at, archived_at, version)
+        created_by, created_at, changed_at, archived_at, version, message_room)
     SELECT pg_temp.make_id('e', n), {BOARD}, {LIST},
         lpad(CAST(n AS text), 6, '0') || 'V',
         'Task ' || n, 'What is to be done for ' || n,
         (ARRAY['low', 'medium', 'high', NULL])[1 + n % 4],
         CASE WHEN n % 3 = 0 THEN CAST(:now AS bigint) + (n % 2000 - 1000) * CAST(3600000 AS bigint) END, n % 2 = 0,
-        :owner, n, n, CASE WHEN n % 49 = 0 THEN n END, 1
+        :owner, n, n, CASE WHEN n % 49 = 0 THEN n END, 1,
+        CASE WHEN n % 50 = 0 THEN :room WHEN n % 5 = 0 THEN pg_temp.make_id('7', n % 1000) END
     FROM generate_series(0, {TASKS - 1}) AS n""",
     f"""INSERT INTO task_assignees (task, "user")
     SELECT pg_temp.make_id('e', n), CASE n % 100 WHEN 0 THEN :owner WHEN 1 THEN :other
@@ -64,9 +65,10 @@ STATEMENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Many:
-    """Ids of what `make_many` made: the owner given, a board, and a list, a label and a task of it."""
+    """Ids of what `make_many` made: the owner and the room given, a board, and a list, a label and a task of it."""
 
     owner: str
+    room: str
     board: str
     list: str
     label: str
@@ -77,10 +79,13 @@ def make_id(kind: str, number: int) -> str:
     return f"{kind:0>8}-0000-7000-8000-{number:012x}"
 
 
-def make_many(connection: Connection, owner: str, other: str, now: int) -> Many:
-    """Ten boards with 100,000 tasks; every hundredth is the owner's, and another the other's. PostgreSQL only."""
-    given = {"owner": owner, "other": other, "now": now}
+def make_many(connection: Connection, owner: str, other: str, room: str, now: int) -> Many:
+    """Ten boards with 100,000 tasks; every hundredth is the owner's, and another the other's. PostgreSQL only.
+
+    Every fiftieth was made from a message of the room.
+    """
+    given = {"owner": owner, "other": other, "room": room, "now": now}
     for statement in STATEMENTS:
         names = {name: value for name, value in given.items() if f":{name}" in statement}
         connection.execute(text(statement), names)
-    return Many(owner, make_id("b", 1), make_id("c", 1), make_id("d", 1), make_id("e", 1))
+    return Many(owner, room, make_id("b", 1), make_id("c", 1), make_id("d", 1), make_id("e", 1))

@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from hubbub.app import Application
-from hubbub.boards import activity, listing, queries
+from hubbub.boards import activity, links, listing, queries
 from hubbub.boards.due import read_days
 from hubbub.boards.listing import Filters, Sort
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.clock import system_clock
 from tests.conftest import MIGRATED
 from tests.servers import PostgreSQL
-from tests.support.app import found_workspace, join, running_app
+from tests.support.app import found_workspace, join, make_room, running_app
 
 from .many import BOARDS, LISTS, TASKS, Many, make_many
 
@@ -71,9 +71,10 @@ async def test_hot_queries_go_by_an_index(migrated_postgresql: PostgreSQL, tmp_p
     async with running_app(url, tmp_path) as application:
         owner = await found_workspace(application)
         mia = await join(owner, "Mia Member")
+        room = await make_room(owner, "Hall", "open")
         now = system_clock()
         with application.kernel.database.writing(unbounded=True) as connection:
-            many = make_many(connection, owner.id, mia.id, now)
+            many = make_many(connection, owner.id, mia.id, room, now)
         with application.kernel.database.writing(unbounded=True) as connection:
             connection.execute(text("ANALYZE"))
             large = find_large(connection)
@@ -116,6 +117,7 @@ def hot_reads(many: Many, now: int) -> Iterator[Read]:
     yield partial(queries.list_members, board=many.board)
     yield partial(queries.list_lists, board=many.board, archived=False)
     yield partial(queries.read_task_view, task=many.task)
+    yield partial(links.list_linked_tasks, room=many.room, limit=200)
     yield partial(queries.list_comments, task=many.task, limit=50, cursor=None)
     for task in (None, many.task):
         yield turn(

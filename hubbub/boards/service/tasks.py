@@ -59,7 +59,8 @@ def create_task(
 ) -> Answer:
     """Makes a task in a list, behind another one (None: in front, END: at the end); answers it whole.
 
-    `due_at` in milliseconds since the epoch. `message` is what it was made from, and must be the caller's to read.
+    `due_at` in milliseconds since the epoch. `message` is what it was made from, and must be the caller's to read; its
+    room is told.
     Raises like `access_board`, Invalid for people, labels or a list that are not on the board, and Conflict when the
     board is full.
     """
@@ -68,8 +69,7 @@ def create_task(
     check_count(tx, board, 1)
     check_board_people(tx.connection, found, assignees)
     check_labels(tx, board, labels)
-    if message is not None:
-        access_message(tx.connection, caller, message)
+    room = None if message is None else access_message(tx.connection, caller, message).room
     rank = find_task_ranks(tx, caller, board, list, after, 1)[0]
     values = {
         "board": board,
@@ -83,8 +83,14 @@ def create_task(
         "repeat": find_repeat(None, {"repeat": repeat}, due_at, due_has_time),
         "created_by": caller.id,
         "message": message,
+        "message_room": room,
     }
-    return Answer(add_task(tx, caller, values, assignees, labels), status=201)
+    task = add_task(tx, caller, values, assignees, labels)
+    if room is not None:
+        # Without the title: not everybody in the room sees the board.
+        linked = {"message": message, "board": board, "task": task["id"]}
+        tx.append(room, "task.linked", caller.id, linked)
+    return Answer(task, status=201)
 
 
 def add_task(
