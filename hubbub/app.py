@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hubbub import __version__
 from hubbub.boards.events import register_events as register_board_events
+from hubbub.boards.jobs import register_jobs as register_board_jobs
 from hubbub.boards.task_routes import routers as board_routers
 from hubbub.chat import routes as chat_routes
 from hubbub.chat.events import register_events, register_hooks
@@ -398,6 +399,7 @@ def register_jobs(kernel: Kernel) -> None:
     """Registers every kind of job and every schedule there is."""
     register_kernel_jobs(kernel)
     register_people_jobs(kernel)
+    register_board_jobs(kernel)
 
 
 def create_app(settings: Settings, **options: Any) -> Application:

@@ -15,6 +15,7 @@ from hubbub.boards.models import tasks
 from hubbub.kernel.errors import Invalid
 
 Due = Literal["today", "week", "overdue", "none"]
+DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
