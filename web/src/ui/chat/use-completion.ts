@@ -32,7 +32,11 @@ const MOST = 8;
 type EmojiModule = typeof import("../lib/emoji");
 
 /** Offers members after `@` and emoji after `:`, where the caret stands. */
-export function useCompletion(room: RoomView, text: string, box: RefObject<HTMLTextAreaElement | null>): Completion {
+export function useCompletion(
+  room: Pick<RoomView, "members">,
+  text: string,
+  box: RefObject<HTMLTextAreaElement | null>,
+): Completion {
   const [trigger, setTrigger] = useState<Trigger | null>(null);
   const [closedAt, setClosedAt] = useState<number | null>(null);
   const [chosen, setChosen] = useState(0);

@@ -34,7 +34,7 @@ export interface PersonChoice {
   title: string;
 }
 
-const ALL: PersonChoice = { id: "all", name: "all", title: "Everybody in this room" };
+const ALL: PersonChoice = { id: "all", name: "all", title: "Everybody here" };
 
 /** Members whose name, or a word of it, begins with the query; the best fits first. */
 export function completePeople(query: string, members: User[], most = 8): PersonChoice[] {
