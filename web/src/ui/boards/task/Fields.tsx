@@ -1,0 +1,245 @@
+import { CalendarClock, CircleDot, type LucideIcon, Repeat2, SignalHigh, Tag, Users } from "lucide-react";
+import { type ButtonHTMLAttributes, type ReactNode, type Ref, useMemo } from "react";
+import type { Card, Label, TaskChange } from "../../../core/boards/wire";
+import { listNames, personName } from "../../lib/names";
+import { Avatar } from "../../parts/Avatar";
+import { attempt } from "../../state";
+import { AssigneePicker } from "../parts/AssigneePicker";
+import { DueChip } from "../parts/DueChip";
+import { DuePicker } from "../parts/DuePicker";
+import { dueDate, dueDay } from "../parts/due";
+import { LabelChip } from "../parts/LabelChip";
+import { LabelPicker } from "../parts/LabelPicker";
+import { byName } from "../parts/labels";
+import { ChoiceMenu } from "../parts/Picker";
+import { PRIORITY_NAMES, PriorityMark } from "../parts/PriorityMark";
+import { PriorityPicker } from "../parts/PriorityPicker";
+import { useBoardPeople } from "../parts/people";
+import { RepeatPicker } from "../parts/RepeatPicker";
+import { repeatWords } from "../parts/repeat";
+import { StatusMark } from "../parts/StatusMark";
+import { boardActions, useBoards } from "../store";
+import { useFlash } from "./use-flash";
+
+interface Props {
+  card: Card;
+  editable: boolean;
+}
+
+/** What a task is besides its words: each a line that opens its picker. */
+export function Fields({ card, editable }: Props) {
+  const change = (fields: TaskChange) => void attempt(() => boardActions.changeTask(card.board, card.id, fields));
+  const day = dueDay(card);
+  const repeat = card.repeat ?? null;
+  return (
+    <div className="mt-3">
+      <ListLine card={card} editable={editable} />
+      <PeopleLine card={card} editable={editable} change={change} />
+      <LabelsLine card={card} editable={editable} change={change} />
+      <Line card={card} icon={SignalHigh} name="Priority" value={card.priority}>
+        <PriorityPicker
+          priority={card.priority}
+          onChange={(priority) => change({ priority })}
+          trigger={
+            <Value
+              editable={editable}
+              name="Priority"
+              says={card.priority ? PRIORITY_NAMES[card.priority] : ""}
+              nothing="None"
+            >
+              {card.priority && (
+                <>
+                  <PriorityMark priority={card.priority} named />
+                  {PRIORITY_NAMES[card.priority]}
+                </>
+              )}
+            </Value>
+          }
+        />
+      </Line>
+      <DueLine card={card} editable={editable} change={change} />
+      {day !== null && (
+        <Line card={card} icon={Repeat2} name="Repeat" value={card.repeat}>
+          <RepeatPicker
+            repeat={repeat}
+            day={day}
+            onChange={(next) => change({ repeat: next })}
+            trigger={
+              <Value
+                editable={editable}
+                name="Repeat"
+                says={repeat ? repeatWords(repeat) : ""}
+                nothing="Does not repeat"
+              >
+                {repeat && repeatWords(repeat)}
+              </Value>
+            }
+          />
+        </Line>
+      )}
+    </div>
+  );
+}
+
+interface Changing extends Props {
+  change: (fields: TaskChange) => void;
+}
+
+function ListLine({ card, editable }: Props) {
+  const lists = useBoards((state) => state.boards[card.board]?.data?.lists);
+  const list = lists?.find((one) => one.id === card.list);
+  const choices = (lists ?? []).map(({ id, name, status }) => ({
+    value: id,
+    name,
+    mark: <StatusMark status={status} />,
+  }));
+  const name = list?.name ?? "An archived list";
+  return (
+    <Line card={card} icon={CircleDot} name="List" value={card.list}>
+      <ChoiceMenu
+        label="List"
+        value={card.list}
+        choices={choices}
+        onChange={(to) => to !== card.list && void attempt(() => boardActions.moveTasks(card.board, [card.id], to))}
+        trigger={
+          <Value editable={editable} name="List" says={name} nothing="">
+            <StatusMark status={list?.status ?? null} />
+            <span className="min-w-0 truncate">{name}</span>
+          </Value>
+        }
+      />
+    </Line>
+  );
+}
+
+function PeopleLine({ card, editable, change }: Changing) {
+  const people = useBoardPeople(card.board, card.assignees);
+  const names = people.map(personName);
+  return (
+    <Line card={card} icon={Users} name="People" value={card.assignees}>
+      <AssigneePicker
+        board={card.board}
+        chosen={card.assignees}
+        onChange={(assignees) => change({ assignees })}
+        trigger={
+          <Value editable={editable} name="People" says={listNames(names, 20)} nothing="Nobody">
+            {people.map((person, index) => (
+              <span key={card.assignees[index]} className="flex min-w-0 items-center gap-1.5">
+                <Avatar user={person} size="xs" />
+                <span className="truncate">{names[index]}</span>
+              </span>
+            ))}
+          </Value>
+        }
+      />
+    </Line>
+  );
+}
+
+const NO_LABELS: Record<string, Label> = {};
+
+function LabelsLine({ card, editable, change }: Changing) {
+  const all = useBoards((state) => state.boards[card.board]?.data?.labels) ?? NO_LABELS;
+  const labels = useMemo(
+    () => card.labels.flatMap((id) => (all[id] ? [all[id]] : [])).sort(byName),
+    [card.labels, all],
+  );
+  return (
+    <Line card={card} icon={Tag} name="Labels" value={card.labels}>
+      <LabelPicker
+        board={card.board}
+        chosen={card.labels}
+        onChange={(chosen) => change({ labels: chosen })}
+        trigger={
+          <Value
+            editable={editable}
+            name="Labels"
+            says={listNames(
+              labels.map((label) => label.name),
+              20,
+            )}
+            nothing="None"
+          >
+            {labels.map((label) => (
+              <LabelChip key={label.id} label={label} />
+            ))}
+          </Value>
+        }
+      />
+    </Line>
+  );
+}
+
+function DueLine({ card, editable, change }: Changing) {
+  const status = useBoards(
+    (state) => state.boards[card.board]?.data?.lists.find((one) => one.id === card.list)?.status,
+  );
+  const { due_at, due_has_time, repeat } = card;
+  return (
+    <Line card={card} icon={CalendarClock} name="Due" value={{ due_at, due_has_time }}>
+      <DuePicker
+        due={card}
+        onChange={(due) => change(due.due_at === null && repeat ? { ...due, repeat: null } : due)}
+        trigger={
+          <Value editable={editable} name="Due" says={dueDate(card)} nothing="No date">
+            {due_at !== null && (
+              <>
+                <DueChip card={{ due_at, due_has_time }} done={status === "done"} />
+                <span className="truncate text-ink-3">{dueDate(card)}</span>
+              </>
+            )}
+          </Value>
+        }
+      />
+    </Line>
+  );
+}
+
+interface LineProps {
+  card: Card;
+  icon: LucideIcon;
+  name: string;
+  /** Shown for a moment when somebody else changes it. */
+  value: unknown;
+  children: ReactNode;
+}
+
+function Line({ card, icon: Icon, name, value, children }: LineProps) {
+  const flash = useFlash(card.board, card.id, value ?? null);
+  return (
+    <div className={`-mx-2 flex items-start rounded-md pl-2 ${flash}`}>
+      <span className="flex h-8 w-26 shrink-0 items-center gap-2 text-sm text-ink-3 coarse:h-11">
+        <Icon size={16} strokeWidth={1.75} className="shrink-0" aria-hidden="true" />
+        {name}
+      </span>
+      <div className="min-w-0 grow">{children}</div>
+    </div>
+  );
+}
+
+interface ValueProps extends ButtonHTMLAttributes<HTMLButtonElement> {
+  editable: boolean;
+  name: string;
+  /** The value in words, empty for none. */
+  says: string;
+  nothing: string;
+  ref?: Ref<HTMLButtonElement>;
+}
+
+/** The value of a line: a button for its picker, or plain text for those who may only look. */
+function Value({ editable, name, says, nothing, children, ...rest }: ValueProps) {
+  const inside = says === "" ? <span className="text-ink-3">{nothing}</span> : children;
+  const shape =
+    "flex min-h-8 w-full flex-wrap items-center gap-x-2 gap-y-1 rounded-md px-2 py-1 text-left text-sm coarse:min-h-11";
+  if (!editable) return <div className={shape}>{inside}</div>;
+  return (
+    <button
+      type="button"
+      {...rest}
+      aria-label={`${name}: ${says || nothing}`}
+      className={`${shape} transition-colors hover:bg-hover aria-expanded:bg-hover`}
+    >
+      {inside}
+    </button>
+  );
+}
