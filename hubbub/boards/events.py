@@ -74,6 +74,7 @@ def register_events(kernel: Kernel, namespace: Namespace, delivery: Delivery) ->
     """Registers the socket commands of boards, their kind of stream, and the entries that end a right."""
     kernel.stream_access["board"] = followable_boards
     delivery.withdraws["board.member_removed"] = removed_person
+    delivery.withdraws["board.deleted"] = lambda _entry: None
     for event, model, command, shows, fields in ACCEPTED:
         register_command(kernel, namespace, event, model, command, shows=shows, fields=fields)
 

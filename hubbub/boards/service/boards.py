@@ -33,8 +33,12 @@ def create_board(
     room: str | None = None,
     shown_to: str = "colleagues",
     lists: Sequence[str] = (),
+    sample: bool = False,
 ) -> Answer:
-    """Makes a board, managed by the caller, with these lists; answers it. Raises Forbidden or NotFound."""
+    """Makes a board, managed by the caller, with these lists; answers it. Raises Forbidden or NotFound.
+
+    One of the sample goes with it.
+    """
     if caller.role not in COLLEAGUES:
         raise Forbidden("Only members of the workspace may make boards.")
     if room is not None:
@@ -50,6 +54,7 @@ def create_board(
             "shown_to": shown_to,
             "created_by": caller.id,
             "created_at": tx.now,
+            "sample": sample,
         },
     )
     tx.execute(insert(board_members), {"board": board, "user": caller.id, "right": "manage"})

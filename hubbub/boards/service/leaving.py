@@ -1,13 +1,15 @@
-"""What boards do when people go for good."""
+"""What boards do when people go for good, and how a board of the sample goes."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import delete, select
 
-from hubbub.boards.models import board_members, task_assignees, tasks
+from hubbub.boards.models import board_members, boards, task_assignees, task_comments, tasks
+from hubbub.boards.service.boards import read_board
 from hubbub.boards.service.tasks import tell_assignees
 from hubbub.kernel import log
 from hubbub.kernel.caller import Caller
+from hubbub.kernel.commands import replies
 from hubbub.kernel.transaction import Transaction
 
 
@@ -34,3 +36,21 @@ def forget_people(tx: Transaction, caller: Caller, people: Sequence[str]) -> Non
     for row in joined:
         data = {"board": row.board, "user": row.user, "right": None}
         tx.append(row.board, "board.member_removed", caller.id, data)
+
+
+def remove_sample_boards(tx: Transaction, caller: Caller) -> None:
+    """Removes the boards of the sample with everything on them; their people and followers are told."""
+    for board in [*tx.execute(select(boards.c.id).where(boards.c.sample)).scalars()]:
+        log.lock_streams(tx.connection, [board])
+        mine = select(tasks.c.id).where(tasks.c.board == board)
+        given = select(board_members.c.user).where(board_members.c.board == board)
+        doing = select(task_assignees.c.user).where(task_assignees.c.task.in_(mine))
+        people = {*tx.execute(given).scalars(), *tx.execute(doing).scalars()}
+        said = select(task_comments.c.id).where(task_comments.c.task.in_(mine))
+        tx.execute(delete(replies).where(replies.c.subject.in_(said)))
+        tx.append(board, "board.deleted", caller.id, read_board(tx, board))
+        for person in sorted(people):
+            data = {"board": board, "user": person, "right": None}
+            tx.append(person, "board.member_removed", caller.id, data)
+        tx.execute(delete(boards).where(boards.c.id == board))
+        log.erase_before_head(tx.connection, board)
