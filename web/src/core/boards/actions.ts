@@ -1,6 +1,6 @@
 /** The verbs of boards. Tasks go through the outbox; lists, labels and rights, which change seldom, over HTTP. */
 import { freshKey } from "../ids";
-import type { Id } from "../wire";
+import type { Id, Message } from "../wire";
 import type { Boards } from "./boards";
 import type { BoardActions } from "./store";
 import type { ActivityPage, BoardList, BoardView, Card, Label } from "./wire";
@@ -142,6 +142,7 @@ function ofBoards(boards: Boards): Omit<BoardActions, keyof OfTasks | keyof OfCa
       await api.send("DELETE", `/api/boards/${board}/labels/${label}`);
     },
 
+    findMessage: (message) => api.get<Message>(`/api/messages/${message}`),
     loadMine: (due) => overview.loadMine(due),
     loadMoreMine: () => overview.loadMoreMine(),
     loadLinked: (room) => overview.loadLinked(room),

@@ -4,7 +4,7 @@
  * A board is shown as the log has it, with the commands still in the outbox applied on top: so a move is seen at once,
  * survives a lost connection and a reload of the page, and is corrected by the entry that carries it out or the refusal.
  */
-import type { Entry, Id } from "../wire";
+import type { Entry, Id, Message } from "../wire";
 import type {
   Board,
   BoardList,
@@ -146,6 +146,9 @@ export interface BoardActions {
   loadOlderActivity(task: Id): Promise<void>;
   /** Tasks of a board by words in title or description, also archived ones. */
   findTasks(board: Id, text: string, archived?: boolean): Promise<Card[]>;
+
+  /** The message a task was made from. */
+  findMessage(message: Id): Promise<Message>;
 
   loadMine(due: Due | "all"): Promise<void>;
   loadMoreMine(): Promise<void>;

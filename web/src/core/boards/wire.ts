@@ -54,6 +54,8 @@ export interface Repeat {
   unit: "day" | "week" | "month" | "year";
   /** Of a week. */
   days?: Weekday[];
+  /** Of a month, also of a year's; follows the due date. */
+  day?: number;
   /** IANA name: the day and the time are meant there. */
   zone?: string;
 }
