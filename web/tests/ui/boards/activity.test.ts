@@ -74,7 +74,7 @@ describe("activity", () => {
       "Anna renamed Design logo to New logo",
       "Anna changed the description of Design logo",
       "Anna set the priority of Design logo to high",
-      "Anna took the due date off Design logo",
+      "Anna removed the due date from Design logo",
       "Anna changed the due date and the repeat of Design logo",
       "Anna set the repeat of Design logo to every 2 days",
     ]);
@@ -83,8 +83,8 @@ describe("activity", () => {
   it("tells which labels came and went", () => {
     expect(
       told([["task.created", created], change({ labels: ["bug", "ui"] }), change({ labels: ["ui"] })]).slice(1),
-    ).toEqual(["Anna put the label UI on Design logo", "Anna took the label Bug off Design logo"]);
-    expect(told([change({ labels: ["bug", "ui"] })])).toEqual(["Anna set the labels Bug and UI on Design logo"]);
+    ).toEqual(["Anna added the label UI to Design logo", "Anna removed the label Bug from Design logo"]);
+    expect(told([change({ labels: ["bug", "ui"] })])).toEqual(["Anna set the labels Bug and UI of Design logo"]);
   });
 
   it("tells what changed on a checklist", () => {
@@ -113,6 +113,7 @@ describe("activity", () => {
           ["task.assigned", { task: "t1", user: "anna" }],
           ["task.unassigned", { task: "t1", user: "anna" }, "ben"],
           ["comment.added", { id: "c", task: "t1" }, "ben"],
+          change({ priority: "low" }),
         ],
         { me: "anna", about: "t1" },
       ),
@@ -120,7 +121,8 @@ describe("activity", () => {
       "You gave this task to Ben",
       "You took on this task",
       "Ben took you off this task",
-      "Ben commented on this task",
+      "Ben commented",
+      "You set the priority to low",
     ]);
   });
 

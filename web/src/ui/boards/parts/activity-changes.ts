@@ -2,13 +2,11 @@
 import type { ChecklistItem, Task } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { listNames } from "../../lib/names";
-import type { ActivityPart } from "./activity";
+import type { ActivityPart, Verb, WithTask } from "./activity";
 import type { Known } from "./activity-known";
 import { dueDate } from "./due";
 import { PRIORITY_NAMES } from "./PriorityMark";
 import { repeatWords } from "./repeat";
-
-type WithTask = (before: string, task: Id, after?: string) => ActivityPart[];
 
 const MOST_NAMES = 4;
 
@@ -43,27 +41,28 @@ export function describeChange(task: Id, changed: Partial<Task>, known: Known, w
   if (!only) return withTask("changed", task);
   if (changes.length > 1) {
     const fields = changes.map(({ field }) => `the ${field}`);
-    return withTask(`changed ${listNames(fields, fields.length)} of`, task);
+    return withTask([`changed ${listNames(fields, fields.length)}`, "of"], task);
   }
   if (only.field === "title") return withTask("renamed", task, ` to ${only.value}`);
   if (only.field === "labels") return withTask(describeLabels(changed.labels ?? [], known.labelsOf(task), known), task);
-  if (only.value === null) return withTask(`took the ${only.field} off`, task);
+  if (only.value === null) return withTask([`removed the ${only.field}`, "from"], task);
   return only.value === undefined
-    ? withTask(`changed the ${only.field} of`, task)
-    : withTask(`set the ${only.field} of`, task, ` to ${only.value}`);
+    ? withTask([`changed the ${only.field}`, "of"], task)
+    : withTask([`set the ${only.field}`, "of"], task, ` to ${only.value}`);
 }
 
 /** What came and what went, when it is known what there was; else what there is. */
-function describeLabels(labels: Id[], before: Id[] | undefined, known: Known): string {
+function describeLabels(labels: Id[], before: Id[] | undefined, known: Known): Verb {
   const names = (ids: Id[]) => {
     const found = ids.map((id) => known.label(id) ?? "since removed");
     return `${ids.length === 1 ? "label" : "labels"} ${listNames(found, MOST_NAMES)}`;
   };
-  if (before === undefined) return labels.length > 0 ? `set the ${names(labels)} on` : "took all labels off";
+  if (before === undefined)
+    return labels.length > 0 ? [`set the ${names(labels)}`, "of"] : ["removed all labels", "from"];
   const come = labels.filter((id) => !before.includes(id));
   const gone = before.filter((id) => !labels.includes(id));
-  if (come.length > 0 && gone.length > 0) return `replaced the ${names(gone)} by the ${names(come)} on`;
-  return come.length > 0 ? `put the ${names(come)} on` : `took the ${names(gone)} off`;
+  if (come.length > 0 && gone.length > 0) return [`replaced the ${names(gone)} by the ${names(come)}`, "of"];
+  return come.length > 0 ? [`added the ${names(come)}`, "to"] : [`removed the ${names(gone)}`, "from"];
 }
 
 export function describeChecklist(task: Id, items: ChecklistItem[], known: Known, withTask: WithTask): ActivityPart[] {
@@ -71,7 +70,7 @@ export function describeChecklist(task: Id, items: ChecklistItem[], known: Known
   const done = items.filter((item) => item.done).length;
   if (before === undefined) {
     const count = items.length > 0 ? `, now ${done} of ${items.length} done` : ", now empty";
-    return withTask("changed the checklist of", task, count);
+    return withTask(["changed the checklist", "of"], task, count);
   }
   const was = new Map(before.map((item) => [item.id, item]));
   const is = new Set(items.map((item) => item.id));
@@ -85,13 +84,13 @@ export function describeChecklist(task: Id, items: ChecklistItem[], known: Known
   const ticked = items.filter((item) => item.done && was.get(item.id)?.done === false);
   const unticked = items.filter((item) => !item.done && was.get(item.id)?.done === true);
   const reworded = items.filter((item) => was.has(item.id) && was.get(item.id)?.text !== item.text);
-  if (added.length > 0) return withTask(`added ${quoted(added)} to the checklist of`, task);
-  if (removed.length > 0) return withTask(`removed ${quoted(removed)} from the checklist of`, task);
-  if (ticked.length > 0) return withTask(`ticked ${quoted(ticked)} of`, task);
-  if (unticked.length > 0) return withTask(`unticked ${quoted(unticked)} of`, task);
+  if (added.length > 0) return withTask([`added ${quoted(added)} to the checklist`, "of"], task);
+  if (removed.length > 0) return withTask([`removed ${quoted(removed)} from the checklist`, "of"], task);
+  if (ticked.length > 0) return withTask([`ticked ${quoted(ticked)}`, "of"], task);
+  if (unticked.length > 0) return withTask([`unticked ${quoted(unticked)}`, "of"], task);
   const [one] = reworded;
   if (one && reworded.length === 1)
-    return withTask(`reworded “${was.get(one.id)?.text}” as “${one.text}” on the checklist of`, task);
-  if (reworded.length > 0) return withTask(`reworded ${quoted(reworded)} on the checklist of`, task);
-  return withTask("put the checklist in another order, of", task);
+    return withTask([`reworded “${was.get(one.id)?.text}” as “${one.text}” on the checklist`, "of"], task);
+  if (reworded.length > 0) return withTask([`reworded ${quoted(reworded)} on the checklist`, "of"], task);
+  return withTask(["put the checklist into another order", "of"], task);
 }

@@ -51,6 +51,10 @@ export function sentenceOf(line: ActivityLine): string {
   return line.parts.map((part) => part.text).join("");
 }
 
+/** A verb, with the word that leads to the task if there is one: what it says stands without the task as well. */
+export type Verb = string | [does: string, to: string];
+export type WithTask = (verb: Verb, task: Id, after?: string) => ActivityPart[];
+
 const RIGHTS: Record<Right, string> = { view: "see it", comment: "comment", edit: "edit it", manage: "manage it" };
 
 const say = (text: string): ActivityPart[] => [{ text: ` ${text}` }];
@@ -60,10 +64,12 @@ function describe(entry: Entry, known: Known, { me, about }: Options): ActivityP
   const data = entry.data as Record<string, unknown> & { id: Id; task: Id; list: Id; user: Id; name: string };
   const person = (id: Id) => (id === me ? "you" : known.person(id));
   const list = (id: Id) => known.list(id) ?? "another list";
-  const withTask = (before: string, task: Id, after = ""): ActivityPart[] =>
-    task === about
-      ? say(`${before} this task${after}`)
-      : [{ text: ` ${before} ` }, { text: known.task(task) ?? "a task", task }, ...(after ? [{ text: after }] : [])];
+  const withTask: WithTask = (verb, task, after = "") => {
+    const [does, to] = typeof verb === "string" ? [verb, ""] : verb;
+    if (task === about) return say(to ? `${does}${after}` : `${does} this task${after}`);
+    const named = { text: known.task(task) ?? "a task", task };
+    return [{ text: ` ${does}${to && ` ${to}`} ` }, named, ...(after ? [{ text: after }] : [])];
+  };
 
   switch (kind) {
     case "task.created": {
@@ -96,13 +102,13 @@ function describe(entry: Entry, known: Known, { me, about }: Options): ActivityP
       return describeChecklist(data.task, data.checklist as ChecklistItem[], known, withTask);
     case "comment.added":
       return withTask(
-        (data as unknown as Comment).deleted ? "wrote a comment, since deleted, on" : "commented on",
+        (data as unknown as Comment).deleted ? ["wrote a comment, since deleted,", "on"] : ["commented", "on"],
         data.task,
       );
     case "comment.edited":
-      return withTask("edited a comment on", data.task);
+      return withTask(["edited a comment", "on"], data.task);
     case "comment.deleted":
-      return withTask("deleted a comment on", data.task);
+      return withTask(["deleted a comment", "on"], data.task);
     case "list.created":
       return say(`added the list ${data.name}`);
     case "list.changed": {
