@@ -174,12 +174,12 @@ function DueLine({ card, editable, change }: Changing) {
   const status = useBoards(
     (state) => state.boards[card.board]?.data?.lists.find((one) => one.id === card.list)?.status,
   );
-  const { due_at, due_has_time, repeat } = card;
+  const { due_at, due_has_time } = card;
   return (
     <Line card={card} icon={CalendarClock} name="Due" value={{ due_at, due_has_time }}>
       <DuePicker
         due={card}
-        onChange={(due) => change(due.due_at === null && repeat ? { ...due, repeat: null } : due)}
+        onChange={change}
         trigger={
           <Value editable={editable} name="Due" says={dueDate(card)} nothing="No date">
             {due_at !== null && (

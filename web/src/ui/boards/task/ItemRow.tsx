@@ -1,4 +1,4 @@
-import { GripVertical, X } from "lucide-react";
+import { Check, GripVertical, X } from "lucide-react";
 import { type HTMLAttributes, type KeyboardEvent, useLayoutEffect, useRef, useState } from "react";
 import type { ChecklistItem } from "../../../core/boards/wire";
 import { useGrowing } from "../../chat/writing";
@@ -46,20 +46,28 @@ export function ItemRow(props: Props) {
           aria-description="Arrow up and down move it"
           onKeyDown={onKeyDown}
           {...handle}
-          className="absolute -left-4 flex h-8 w-4 cursor-grab touch-none items-center justify-center rounded text-ink-3 opacity-0 group-hover/item:opacity-100 focus-visible:opacity-100 active:cursor-grabbing coarse:h-11 coarse:opacity-60"
+          className="absolute -left-4 flex h-8 w-4 cursor-grab touch-none items-center justify-center rounded text-ink-3 opacity-0 group-hover/item:opacity-100 focus-visible:opacity-100 active:cursor-grabbing coarse:-left-2 coarse:h-11 coarse:opacity-60"
         >
           <GripVertical size={14} aria-hidden="true" />
         </button>
       )}
       <label className="flex h-8 w-8.5 shrink-0 items-center justify-center coarse:h-11 coarse:w-11">
-        <input
-          type="checkbox"
-          checked={item.done}
-          disabled={!editable}
-          onChange={(event) => onChange({ done: event.target.checked })}
-          aria-label={item.text}
-          className="size-4 accent-accent"
-        />
+        <span className="relative inline-flex size-4">
+          <input
+            type="checkbox"
+            checked={item.done}
+            disabled={!editable}
+            onChange={(event) => onChange({ done: event.target.checked })}
+            aria-label={item.text}
+            className="peer absolute inset-0 appearance-none rounded-[5px] border-[1.5px] border-ink-3 bg-field checked:border-accent checked:bg-accent"
+          />
+          <Check
+            size={12}
+            strokeWidth={3}
+            aria-hidden="true"
+            className="pointer-events-none invisible relative m-auto text-on-accent peer-checked:visible"
+          />
+        </span>
       </label>
       {editing ? (
         <Renaming

@@ -5,7 +5,7 @@ import { Comments } from "./Comments";
 import { History } from "./History";
 
 const TAB =
-  "relative h-9 px-1 text-sm font-medium text-ink-3 hover:text-ink data-active:text-ink data-active:after:absolute data-active:after:inset-x-0 data-active:after:-bottom-px data-active:after:h-0.5 data-active:after:bg-accent coarse:h-11";
+  "relative h-9 text-sm font-medium text-ink-3 hover:text-ink data-active:text-ink data-active:after:absolute data-active:after:inset-x-0 data-active:after:-bottom-px data-active:after:h-0.5 data-active:after:bg-accent coarse:h-11";
 
 interface Props {
   board: Id;
