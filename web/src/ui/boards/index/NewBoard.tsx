@@ -1,4 +1,3 @@
-import { Lock, Users } from "lucide-react";
 import { useRef, useState } from "react";
 import { useLocation } from "wouter";
 import { textOf, useForm } from "../../lib/form";
@@ -9,13 +8,9 @@ import { attempt } from "../../state";
 import { StatusMark } from "../parts/StatusMark";
 import { boardPath } from "../paths";
 import { boardActions } from "../store";
+import { AUDIENCES } from "./audiences";
 import { RadioCards } from "./RadioCards";
 import { TEMPLATES, type Template } from "./templates";
-
-export const AUDIENCES = [
-  { value: "colleagues", icon: Users, name: "Colleagues", text: "Everybody inside sees it and works on it." },
-  { value: "members", icon: Lock, name: "Only members", text: "Those you add, and the workspace's admins." },
-] as const;
 
 export default function NewBoard({ onClose }: { onClose: () => void }) {
   const [shownTo, setShownTo] = useState<"colleagues" | "members">("colleagues");
