@@ -1,4 +1,13 @@
-import { CalendarClock, CircleDot, type LucideIcon, Repeat2, SignalHigh, Tag, Users } from "lucide-react";
+import {
+  CalendarClock,
+  CircleDot,
+  type LucideIcon,
+  MessageSquare,
+  Repeat2,
+  SignalHigh,
+  Tag,
+  Users,
+} from "lucide-react";
 import { type ButtonHTMLAttributes, type ReactNode, type Ref, useMemo } from "react";
 import type { Card, Label, TaskChange } from "../../../core/boards/wire";
 import { listNames, personName } from "../../lib/names";
@@ -19,6 +28,7 @@ import { RepeatPicker } from "../parts/RepeatPicker";
 import { repeatWords } from "../parts/repeat";
 import { StatusMark } from "../parts/StatusMark";
 import { boardActions, useBoards } from "../store";
+import { FromMessage } from "./FromMessage";
 import { useFlash } from "./use-flash";
 
 interface Props {
@@ -75,6 +85,11 @@ export function Fields({ card, editable }: Props) {
               </Value>
             }
           />
+        </Line>
+      )}
+      {card.message !== null && (
+        <Line card={card} icon={MessageSquare} name="From" value={null}>
+          <FromMessage id={card.message} />
         </Line>
       )}
     </div>
