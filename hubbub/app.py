@@ -91,6 +91,8 @@ DEAF_SPREAD_SECONDS = 5.0
 EVENTS_PER_SECOND = 4 * PER_SECOND
 EVENT_BURST = 4 * int(BURST)
 """Packets of one socket of any kind: above the commands' limit, which tells the person; this one is silent."""
+CALLS = ("/api/", "/calendar/")
+"""Where paths begin that are no pages of the browser client."""
 SWITCH_SECONDS = 0.001
 """How long one thread may keep the interpreter while another waits: the loop must not wait on the writer."""
 
@@ -269,7 +271,8 @@ class Application:
             problem = NotFound(f"This process serves no API: its role is {self.settings.roles}.")
             await problem_response(problem, scope["state"]["request_id"])(scope, receive, send)
         else:
-            await (self._short if path.startswith("/api/") else self.client)(scope, receive, send)
+            serve = self._short if path.startswith(CALLS) else self.client
+            await serve(scope, receive, send)
 
     async def leave(self) -> None:
         """Asks the sockets to come back elsewhere, each in its turn, then closes them."""

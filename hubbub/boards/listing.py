@@ -7,6 +7,7 @@ from typing import Any, Literal
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     and_,
     case,
@@ -236,13 +237,27 @@ def list_own_tasks(
     What stands in a list of status `done` is left out. `totals`, on the first page, has the tasks `overdue`, due
     `today` and this `week`, those without a date as `none`, and `all`. Raises Invalid for a cursor that is none.
     """
+    source, conditions = own_tasks(connection, caller)
+    conditions.append(UNDONE)
+    wanted = [*conditions, due_condition(due, days)] if due else conditions
+    query = select(*COLUMNS).select_from(source).where(*wanted)
+    page = read_page(connection, query, "due", limit, cursor)
+    if cursor is None:
+        page["totals"] = count_own(connection, source, conditions, days)
+    return page
+
+
+def own_tasks(
+    connection: Connection, caller: Caller
+) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    """Where the caller's tasks on boards they see are selected from, and the conditions for these."""
     source = SOURCE.join(boards, boards.c.id == tasks.c.board).outerjoin(
         board_members,
         and_(board_members.c.board == boards.c.id, board_members.c.user == caller.id),
     )
     mine = select(task_assignees.c.task).where(task_assignees.c.user == caller.id)
     sqlite = connection.dialect.name == "sqlite"
-    conditions = [
+    return source, [
         # As an array PostgreSQL looks each up by its key; as a join it may read the tasks of everybody instead.
         tasks.c.id.in_(mine)
         if sqlite
@@ -250,14 +265,7 @@ def list_own_tasks(
         archived_condition(archived=False),
         boards.c.archived_at.is_(None),
         visible_boards(caller),
-        UNDONE,
     ]
-    wanted = [*conditions, due_condition(due, days)] if due else conditions
-    query = select(*COLUMNS).select_from(source).where(*wanted)
-    page = read_page(connection, query, "due", limit, cursor)
-    if cursor is None:
-        page["totals"] = count_own(connection, source, conditions, days)
-    return page
 
 
 DUES: tuple[Due, ...] = ("overdue", "today", "week", "none")

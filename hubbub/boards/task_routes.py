@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from hubbub.boards import links, listing, queries, routes
+from hubbub.boards import calendar_routes, links, listing, queries, routes
 from hubbub.boards.due import Due, read_days
 from hubbub.boards.listing import Filters, Sort
 from hubbub.boards.routes import DEFAULT_LIMIT, Cursor, Limit
@@ -26,7 +26,7 @@ from hubbub.kernel.schemas import Identifier
 from hubbub.people.access import CurrentCaller, limit_search
 
 router = APIRouter(prefix="/api")
-routers = (routes.router, router)
+routers = (routes.router, router, calendar_routes.router)
 """All that boards answer over HTTP."""
 
 Zone = Annotated[str, Query(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+\-/]+$")]

@@ -40,7 +40,7 @@ logger = logging.getLogger("hubbub.http")
 
 JSON = "application/json"
 OPERATIONS = ("/health", "/livez", "/readyz", "/metrics")
-NOT_PAGES = ("/api/", "/socket.io", *OPERATIONS)
+NOT_PAGES = ("/api/", "/calendar/", "/socket.io", *OPERATIONS)
 NO_PAGE_POLICY = "default-src 'none'; frame-ancestors 'none'"
 SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),

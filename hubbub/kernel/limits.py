@@ -71,6 +71,7 @@ def limit_table(login_attempts: int = 5, anonymous_calls: int = 100) -> dict[str
         ),
         "read": Limit(1_200, MINUTE, "Too many requests. Wait a moment."),
         "write": Limit(600, MINUTE, "Too many changes. Wait a moment."),
+        "calendar": Limit(60, 15 * MINUTE, "This calendar is read too often. Wait a while."),
         "search": Limit(120, MINUTE, "Too many searches. Wait a moment."),
         "invite": Limit(
             60, 60 * MINUTE, "Too many invitations. Wait before you make more.", exact=True
