@@ -1,38 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { BoardData } from "../../../src/core/boards/store";
-import type { BoardList, Card } from "../../../src/core/boards/wire";
 import { makeRows, nextSort, readSort, type Shown, type Sort, writeSort } from "../../../src/ui/boards/views/rows";
-import { cardOf } from "./cards";
-
-const listOf = (id: string): BoardList => ({
-  id,
-  board: "board",
-  name: id,
-  rank: id,
-  status: null,
-  archived: false,
-});
-
-function boardOf(lists: Record<string, Card[]>): BoardData {
-  const cards = Object.values(lists).flat();
-  return {
-    board: {
-      id: "board",
-      name: "Board",
-      room: null,
-      shown_to: "colleagues",
-      created_by: "ana",
-      created_at: "2026-11-02T08:00:00Z",
-      archived: false,
-    },
-    right: "edit",
-    members: [],
-    labels: {},
-    lists: Object.keys(lists).map(listOf),
-    tasks: Object.fromEntries(cards.map((card) => [card.id, card])),
-    order: Object.fromEntries(Object.entries(lists).map(([list, own]) => [list, own.map((card) => card.id)])),
-  };
-}
+import { boardOf, cardOf } from "./cards";
 
 const ALL: Shown = { fits: null, sort: null, closed: new Set(), adding: null };
 const said = (data: BoardData, shown: Partial<Shown>) =>
