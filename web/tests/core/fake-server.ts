@@ -3,7 +3,7 @@ import type { Socket } from "socket.io-client";
 import { makeClient } from "../../src/core/client";
 import type { SocketAuth } from "../../src/core/environment";
 import type { Locks } from "../../src/core/locks";
-import { indexedStore } from "../../src/core/outbox-store";
+import { indexedStore, type OutboxStore } from "../../src/core/outbox-store";
 import type { Entry, Id, Message, RoomView, Sync } from "../../src/core/wire";
 import { AT, entry, message, roomView, user } from "./fixtures";
 
@@ -103,9 +103,16 @@ export class FakeServer {
   commands: { event: string; argument: Record<string, unknown> }[] = [];
   /** Holds an answer back after it was made, by its path. */
   hold: ((path: string) => Promise<void> | undefined) | null = null;
+  /** What another feature answers to commands and over HTTP; undefined where it is not asked. */
+  feature: {
+    command(event: string, argument: Record<string, unknown>): Reply;
+    request(method: string, url: URL, body: unknown, key: string | undefined): unknown;
+  } | null = null;
   losesAcks = false;
   silent = false;
   database = `client-${++databases}`;
+  /** In the place of the database. */
+  outbox: OutboxStore | null = null;
 
   head(stream: Id): number {
     return this.logs[stream]?.length ?? 0;
@@ -140,7 +147,7 @@ export class FakeServer {
       locks: NO_LOCKS,
       channel: null,
       storage: localStorage,
-      outbox: indexedStore(this.database),
+      outbox: this.outbox ?? indexedStore(this.database),
       hasNetwork: () => true,
     });
   }
@@ -159,7 +166,8 @@ export class FakeServer {
       const posted = this.post("me", String(argument.body), String(argument.key));
       return this.losesAcks ? undefined : { ok: true, seq: posted.seq, message: posted };
     }
-    return { ok: true, seq: 0 };
+    const reply = this.feature?.command(event, argument);
+    return this.losesAcks ? undefined : (reply ?? { ok: true, seq: 0 });
   }
 
   private follow(socket: FakeSocket, streams: Record<Id, number>): Reply {
@@ -178,14 +186,16 @@ export class FakeServer {
 
   private async answer(path: string, init: RequestInit): Promise<Response> {
     this.asked.push(`${init.method} ${path}`);
-    const body = this.read(path);
+    const url = new URL(path, "http://hubbub.test");
+    const { "Idempotency-Key": key } = init.headers as Record<string, string>;
+    const given = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
+    const body = structuredClone(this.feature?.request(init.method ?? "", url, given, key)) ?? this.read(url);
     await this.hold?.(path);
     if (body === null) return Response.json({ status: 404, detail: "There is no such room." }, { status: 404 });
     return Response.json(body);
   }
 
-  private read(path: string): unknown {
-    const { pathname, searchParams } = new URL(path, "http://hubbub.test");
+  private read({ pathname, searchParams }: URL): unknown {
     const [, , what, id, part] = pathname.split("/");
     if (what === "auth") return { user: ME, access_token: "token", expires_in: 900 };
     if (what === "sync") return this.sync();

@@ -2,9 +2,10 @@
 import { ApiError } from "../problem";
 import type { Entry, Id, Page } from "../wire";
 import type { Boards } from "./boards";
+import { sameFields } from "./held";
 import { type Op, tasksOf } from "./pending";
 import { cardOf, isAbout } from "./reduce";
-import type { TaskDetail } from "./store";
+import type { BoardsState, TaskDetail } from "./store";
 import { applyToWhole, reduceWhole, type WholeTask } from "./task-detail";
 import type { ActivityPage, ChecklistItem, Comment, Task } from "./wire";
 
@@ -13,16 +14,19 @@ const ATTEMPTS = 4;
 const LAG_MS = 250;
 /** Pages of activity that may be empty in a row. */
 const EMPTY_PAGES = 5;
+/** Tasks kept up to date after they were closed. */
+const KEPT = 20;
 
 interface Open {
   readonly board: Id;
-  readonly task: Id;
+  task: Id;
   whole: WholeTask | null;
   olderComments: string | null;
   activity: Entry[];
   olderActivity: string | null;
   count: number;
   error: string | null;
+  /** Entries applied while it is on its way. */
   recording: Entry[] | null;
 }
 
@@ -47,57 +51,63 @@ export class Details {
   }
 
   open(board: Id, task: Id): () => void {
-    const known = this.tasks.get(task);
-    const open: Open = known ?? {
-      board,
-      task,
-      whole: null,
-      olderComments: null,
-      activity: [],
-      olderActivity: null,
-      count: 0,
-      error: null,
-      recording: null,
-    };
+    const open = this.tasks.get(task) ?? start(board, task);
+    // The one opened last is to be kept longest.
+    this.tasks.delete(task);
+    this.tasks.set(task, open);
     open.count += 1;
-    if (!known) {
-      this.tasks.set(task, open);
-      this.show(open);
-      // What is not confirmed yet is known by its command alone.
-      if (!this.pendingOp(open)) void this.load(open);
-    }
+    // Without its board followed nothing has kept it up to date.
+    const known = open.whole && this.boards.confirmed(board);
+    if (!known && !open.recording && !this.isPending(open)) void this.load(open);
+    this.show(open);
     let left = false;
     return () => {
       if (left) return;
       left = true;
       open.count -= 1;
-      if (open.count > 0 || this.tasks.get(task) !== open) return;
-      this.tasks.delete(task);
-      const { [task]: _closed, ...details } = this.boards.state.details;
-      this.boards.update({ details });
+      this.trim();
     };
   }
 
-  /** Whatever is open of a board, afresh. */
+  /** Those of a board that are open, afresh; the others are forgotten. */
   refresh(board: Id): void {
-    for (const open of this.tasks.values()) if (open.board === board && open.whole) void this.load(open);
+    for (const open of this.of(board)) {
+      if (open.count > 0) void this.load(open);
+      else this.drop([open]);
+    }
+  }
+
+  forget(board: Id): void {
+    this.drop(this.of(board));
   }
 
   clear(): void {
     this.tasks.clear();
   }
 
-  /** Entries of boards, once each. */
+  /** A task that was made is known by its id; gives what is shown then. */
+  rename(key: string, task: Task | undefined): Pick<BoardsState, "details"> | undefined {
+    const open = this.tasks.get(key);
+    if (!open || !task) return;
+    this.tasks.delete(key);
+    open.task = task.id;
+    open.whole = { task, comments: [] };
+    this.tasks.set(task.id, open);
+    if (open.count > 0) void this.load(open);
+    const { [key]: _before, ...details } = this.boards.state.details;
+    return { details: { ...details, [task.id]: this.detailOf(open, []) } };
+  }
+
+  /** Entries of a board. */
   apply(entries: Entry[]): void {
-    for (const open of this.tasks.values()) {
-      const own = entries.filter((entry) => entry.stream === open.board);
-      open.recording?.push(...own);
-      this.bring(open, own);
+    for (const open of this.of(entries[0]?.stream ?? "")) {
+      open.recording?.push(...entries);
+      bring(open, entries);
     }
   }
 
   publish(board: Id, ops: Op[]): void {
-    for (const open of this.tasks.values()) if (open.board === board) this.show(open, ops);
+    for (const open of this.of(board)) this.show(open, ops);
   }
 
   /** A task's checklist as it is shown, if it is open. */
@@ -105,14 +115,12 @@ export class Details {
     return this.tasks.get(task)?.whole ? this.boards.state.details[task]?.checklist : undefined;
   }
 
-  /** The item that an answered command added. */
-  freshItem(task: Id, text: string, checklist: ChecklistItem[]): ChecklistItem | undefined {
+  /** The item of an answered checklist that was not there before. */
+  findAdded(task: Id, text: string, checklist: ChecklistItem[]): ChecklistItem | undefined {
     const whole = this.tasks.get(task)?.whole;
     const known = new Set(whole?.task.checklist.map((item) => item.id));
     const { keys } = this.boards.state;
-    return whole
-      ? checklist.find((item) => !known.has(item.id) && !keys[item.id] && item.text === text.trim())
-      : undefined;
+    return whole ? checklist.find(({ id, text: said }) => !known.has(id) && !keys[id] && said === text) : undefined;
   }
 
   async olderComments(task: Id): Promise<void> {
@@ -140,42 +148,37 @@ export class Details {
   }
 
   private async load(open: Open): Promise<void> {
-    const { api } = this.boards.core;
+    const recording: Entry[] = [];
+    open.recording = recording;
+    open.error = null;
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
         if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, LAG_MS * 2 ** attempt));
-        const recording: Entry[] = [];
-        open.recording = recording;
         const floor = this.boards.confirmed(open.board)?.data.tasks[open.task]?.version ?? 0;
         const [task, comments, activity] = await Promise.all([
-          api.get<Task>(`/api/tasks/${open.task}`),
+          this.boards.core.api.get<Task>(`/api/tasks/${open.task}`),
           this.loadComments(open.task),
           this.loadActivity(open),
         ]);
-        if (open.recording !== recording || this.tasks.get(open.task) !== open) return;
-        open.recording = null;
+        if (open.recording !== recording) return;
         // A copy of the database may lag behind what has been applied.
-        if (task.version < floor) continue;
+        if (task.version < floor && attempt < ATTEMPTS - 1) continue;
         open.whole = { task, comments: comments.items.toReversed() };
         open.olderComments = comments.next;
         open.activity = activity.items;
         open.olderActivity = activity.next;
-        open.error = null;
-        this.bring(open, recording);
+        bring(open, recording);
         break;
       }
     } catch (error) {
+      if (open.recording !== recording) return;
       open.error = error instanceof ApiError ? error.message : "The task can't be loaded. Try again.";
     }
-    if (this.tasks.get(open.task) === open) this.boards.refreshShown(open.board, () => this.show(open));
-  }
-
-  private bring(open: Open, entries: Entry[]): void {
-    if (!open.whole) return;
-    open.whole = entries.reduce(reduceWhole, open.whole);
-    const newest = open.activity[0]?.seq ?? 0;
-    const fresh = entries.filter((entry) => entry.seq > newest && isAbout(entry, open.task));
-    if (fresh.length) open.activity = [...fresh.toReversed(), ...open.activity];
+    open.recording = null;
+    if (this.tasks.get(open.task) !== open) return;
+    this.show(open);
+    // The card of a task with a checklist of one's own making counts its items.
+    this.boards.changed(open.board);
   }
 
   private loadComments(task: Id, cursor?: string): Promise<Page<Comment>> {
@@ -192,32 +195,53 @@ export class Details {
     return page;
   }
 
-  private pendingOp({ board, task }: Open): Op | undefined {
-    return this.boards.opsOf(board).find((op) => op.event === "task.create" && !op.done && op.key === task);
+  private of(board: Id): Open[] {
+    return [...this.tasks.values()].filter((open) => open.board === board);
+  }
+
+  private trim(): void {
+    const idle = [...this.tasks.values()].filter((open) => open.count === 0);
+    this.drop(idle.slice(0, Math.max(0, idle.length - KEPT)));
+  }
+
+  private drop(those: Open[]): void {
+    if (!those.length) return;
+    const details = { ...this.boards.state.details };
+    for (const { task } of those) {
+      this.tasks.delete(task);
+      delete details[task];
+    }
+    this.boards.update({ details });
+  }
+
+  /** Known by its command alone. */
+  private isPending({ board, task }: Open): boolean {
+    return this.boards.opsOf(board).some((op) => op.event === "task.create" && op.key === task);
   }
 
   private show(open: Open, ops: Op[] = this.boards.opsOf(open.board)): void {
     const before = this.boards.state.details[open.task];
     const shown = this.detailOf(open, ops);
-    if (before && Object.entries(shown).every(([name, value]) => before[name as keyof TaskDetail] === value)) return;
+    if (before && sameFields(before, shown)) return;
     this.boards.update({ details: { ...this.boards.state.details, [open.task]: shown } });
   }
 
   private detailOf(open: Open, ops: Op[]): TaskDetail {
-    if (!open.whole) {
-      const card = this.boards.state.boards[open.board]?.data?.tasks[open.task] ?? null;
-      const op = ops.find(({ key }) => key === open.task);
+    const { board, task: id, whole, error } = open;
+    const before = this.boards.state.details[id];
+    if (!whole) {
+      const op = ops.find(({ key }) => key === id);
+      const card = this.boards.state.boards[board]?.data?.tasks[id] ?? before?.card ?? null;
       const description = String(op?.args.description ?? "");
-      return { ...EMPTY, card, description, loading: open.error === null && !op, error: open.error };
+      return { ...EMPTY, card, description, loading: !error && !op, error };
     }
-    const about = ops.filter((op) => op.event.startsWith("comment.") || tasksOf(op).includes(open.task));
-    const { task, comments } = applyToWhole(open.whole, about);
-    const before = this.boards.state.details[open.task];
+    const about = ops.filter((op) => op.event.startsWith("comment.") || tasksOf(op).includes(id));
+    const { task, comments } = applyToWhole(whole, about);
     const card = cardOf(task);
     return {
       loading: false,
-      error: open.error,
-      card: before?.card && JSON.stringify(before.card) === JSON.stringify(card) ? before.card : card,
+      error,
+      card: before?.card && sameFields(before.card, card) ? before.card : card,
       description: task.description,
       checklist: task.checklist,
       comments,
@@ -226,4 +250,26 @@ export class Details {
       moreActivity: open.olderActivity,
     };
   }
+}
+
+function start(board: Id, task: Id): Open {
+  return {
+    board,
+    task,
+    whole: null,
+    olderComments: null,
+    activity: [],
+    olderActivity: null,
+    count: 0,
+    error: null,
+    recording: null,
+  };
+}
+
+function bring(open: Open, entries: Entry[]): void {
+  if (!open.whole) return;
+  open.whole = entries.reduce(reduceWhole, open.whole);
+  const newest = open.activity[0]?.seq ?? 0;
+  const fresh = entries.filter((entry) => entry.seq > newest && isAbout(entry, open.task));
+  if (fresh.length) open.activity = [...fresh.toReversed(), ...open.activity];
 }

@@ -53,6 +53,7 @@ export class Draft {
 
   /** Puts a task behind another one (null: in front; not given or not there: at the end), whatever the ranks. */
   place(card: Card, after: Id | null | undefined): void {
+    if (this.data.order[card.list] === undefined) return;
     const old = this.data.tasks[card.id];
     if (old) this.unlist(old);
     if (this.aside[card.id]) delete this.asides()[card.id];

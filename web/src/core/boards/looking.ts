@@ -69,8 +69,8 @@ export class Looking {
 
   private tell(board: Id): void {
     const task = this.mine.get(board) ?? null;
-    // A task that is not confirmed is nothing to others.
-    const known = task === null || this.boards.confirmed(board)?.data.tasks[task] || task.includes("-");
+    // One that is not confirmed is nothing to others.
+    const known = task !== null && !this.boards.core.outbox.list(board).some(({ key }) => key === task);
     this.boards.core.connection.tell("look", { board, task: known ? task : null, on: true });
   }
 

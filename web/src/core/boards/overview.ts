@@ -5,7 +5,7 @@ import { ApiError } from "../problem";
 import type { Entry, Id, Page } from "../wire";
 import type { Boards } from "./boards";
 import { changeFields, type Op, tasksOf } from "./pending";
-import { isManager } from "./reduce";
+import { cardOf, isManager } from "./reduce";
 import type { Board, BoardView, Due, LinkedTask, MyTasksPage, Right, TaskChange } from "./wire";
 
 const PAGE = 100;
@@ -78,6 +78,7 @@ export class Overview {
     if (entry.stream !== me?.id) return;
     if (entry.kind === "board.member_set" || entry.kind === "board.member_removed") {
       const { board, right } = entry.data as { board: Id; right: Right | null };
+      if (right !== null) this.boards.granted(board);
       const known = this.boards.state.index?.[board];
       if (right === null && me && !isManager(me.role)) this.drop(board);
       else if (known && right && me && !isManager(me.role)) this.putView({ ...known, right });
@@ -87,8 +88,12 @@ export class Overview {
   }
 
   /** A command was acknowledged: one's own tasks may be others now. */
-  answered(command: Command, _done: Done): void {
-    if (command.event.startsWith("task")) this.planMine();
+  answered(command: Command, { task, tasks }: Done): void {
+    if (!this.mine || !command.event.startsWith("task")) return;
+    const told = new Map([...(task ? [cardOf(task)] : []), ...(tasks?.tasks ?? [])].map((card) => [card.id, card]));
+    const items = this.mine.items.map((card) => told.get(card.id) ?? card).filter((card) => !card.archived);
+    this.mine = { ...this.mine, items };
+    this.planMine();
   }
 
   /** What waits for a board is another. */

@@ -3,7 +3,7 @@
  * their order. Pure. An acknowledged command counts by its answer until the log has brought what it tells of.
  */
 import type { Done } from "../outbox";
-import type { BoardEvent } from "../outbox-store";
+import type { BoardEvent, Command } from "../outbox-store";
 import type { Id } from "../wire";
 import { type Confirmed, Draft } from "./draft";
 import { cardOf } from "./reduce";
@@ -180,4 +180,8 @@ function newCard({ key, args, user, at }: Op): Card {
     comments: 0,
   };
   return changeFields(blank, args as TaskChange);
+}
+
+export function toOp({ key, event, args, user, created_at }: Command): Op {
+  return { key, event: event as BoardEvent, args, user, at: created_at, done: null };
 }

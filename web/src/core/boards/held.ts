@@ -1,7 +1,7 @@
 /** What is kept of one board behind what is shown, and how the one becomes the other. */
 import type { Entry, Id } from "../wire";
 import type { Confirmed } from "./draft";
-import type { Op } from "./pending";
+import type { Op, Shown } from "./pending";
 import type { BoardData, BoardState, BoardsState } from "./store";
 
 export const START: BoardsState = {
@@ -34,15 +34,21 @@ export interface Held {
   local: Op[];
   /** How many have it open. */
   open: number;
-  /** Entries that came and wait to be applied together. */
-  queue: { entry: Entry; replayed: boolean }[];
-  flushed: number;
-  timer: ReturnType<typeof setTimeout> | undefined;
-  /** Entries applied while a page is on its way. */
-  recording: Entry[] | null;
+  gone: boolean;
+  loading: boolean;
   /** Grows when what is being loaded is of no more use. */
   turn: number;
-  loading: boolean;
+  /** Entries that came and wait to be applied together. */
+  queue: Incoming[];
+  flushed: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  /** Entries applied while pages are on their way. */
+  readonly recordings: Set<Entry[]>;
+}
+
+export interface Incoming {
+  entry: Entry;
+  replayed: boolean;
 }
 
 export function hold(id: Id): Held {
@@ -52,17 +58,18 @@ export function hold(id: Id): Held {
     acked: [],
     local: [],
     open: 0,
+    gone: false,
+    loading: false,
+    turn: 0,
     queue: [],
     flushed: 0,
     timer: undefined,
-    recording: null,
-    turn: 0,
-    loading: false,
+    recordings: new Set(),
   };
 }
 
 /** The later one, with the parts of the earlier one that are equal, so that nothing is drawn again in vain. */
-export function reuse(before: BoardData | null, after: BoardData, pending: Record<Id, number>): BoardData {
+export function reuse(before: BoardData | null, { data: after, pending }: Shown): BoardData {
   if (!before || before === after) return after;
   const order = { ...after.order };
   for (const [list, ids] of Object.entries(order)) {
@@ -83,7 +90,7 @@ function sameItems(one: readonly unknown[], other: readonly unknown[]): boolean 
   return one.length === other.length && one.every((item, at) => item === other[at]);
 }
 
-function sameFields(one: object, other: object): boolean {
+export function sameFields(one: object, other: object): boolean {
   const names = Object.keys(one);
   return (
     names.length === Object.keys(other).length &&
