@@ -12,9 +12,11 @@ import pytest
 from sqlalchemy import Connection, event, text
 
 from hubbub.app import Application
-from hubbub.boards import activity, links, listing, queries
-from hubbub.boards.due import read_days
+from hubbub.boards import activity, calendars, links, listing, queries
+from hubbub.boards.due import DAY_MS, read_days
+from hubbub.boards.jobs import due_until
 from hubbub.boards.listing import Filters, Sort
+from hubbub.boards.service import reminders
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.clock import system_clock
 from tests.conftest import MIGRATED
@@ -130,6 +132,16 @@ def hot_reads(many: Many, now: int) -> Iterator[Read]:
         yield turn(partial(board, filters=Filters(), sort=sort))
     for due in (None, "overdue", "today"):
         yield turn(partial(listing.list_own_tasks, due=due, days=days, limit=50))
+    yield partial(calendars.read_calendar, now=now, base_url="")
+    # Where the server's own schedule does not come to.
+    yield partial(read_due, now=now + 10 * DAY_MS)
+
+
+def read_due(connection: Connection, _caller: Caller, *, now: int) -> dict[str, Any]:
+    """What is looked up every minute: the tasks that are due, and who is to be reminded of them."""
+    due = reminders.find_due(connection, *due_until(now))
+    assert len(due) == reminders.BATCH
+    return {"people": reminders.find_people(connection, due)}
 
 
 def turn(read: Callable[..., dict[str, Any]]) -> Read:
