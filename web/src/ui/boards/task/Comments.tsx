@@ -28,7 +28,7 @@ interface Props {
 export function Comments({ board, task, comments, more, speaks }: Props) {
   const keys = useBoards((state) => state.keys);
   return (
-    <div role="feed" aria-label="Comments" className="grid gap-4">
+    <section aria-label="Comments" className="grid gap-4">
       {more && <More what="Show older comments" load={() => boardActions.loadOlderComments(task)} />}
       {comments.length === 0 && (
         <p className="py-2 text-sm text-ink-3">{speaks ? "No comments yet." : "Nobody has commented."}</p>
@@ -36,7 +36,7 @@ export function Comments({ board, task, comments, more, speaks }: Props) {
       {comments.map((comment) => (
         <CommentRow key={keys[comment.id] ?? comment.id} board={board} comment={comment} speaks={speaks} />
       ))}
-    </div>
+    </section>
   );
 }
 

@@ -38,6 +38,7 @@ export function TaskPanel({ board, task: asked, onClose }: Props) {
   const { previous, next } = useNeighbours(board, task);
   const frame = useRef<HTMLElement>(null);
 
+  useEffect(() => boardActions.openBoard(board), [board]);
   useEffect(() => boardActions.openTask(board, task), [board, task]);
   useEffect(() => boardActions.lookAt(board, task), [board, task]);
   useEffect(() => () => boardActions.lookAt(board, null), [board]);
