@@ -153,6 +153,18 @@ describe("a command of one's own", () => {
     same(page, on);
   });
 
+  it("is confirmed by its entry when its ack is lost", async () => {
+    const on = server(1);
+    const page = await visit(on);
+    const [first] = lists(page);
+    on.losesAcks = true;
+    const made = page.boardActions.createTask(BOARD, { list: first, title: "Fresh" });
+    await settle();
+    expect(on.model.task(await made).title).toBe("Fresh");
+    expect(page.core.outbox.list()).toEqual([]);
+    same(page, on);
+  });
+
   it("gives its task an id in the place of its key, and those that wait behind it too", async () => {
     const on = server(1);
     const page = await visit(on);

@@ -21,8 +21,6 @@ type Args = Record<string, unknown>;
 type Append = (kind: string, data: unknown, actor: Id, key?: string) => number;
 
 const DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz";
-/** Short, so that room has to be made often. */
-const LONGEST = 4;
 
 /** What is refused; the fake server makes an ack of it. */
 export class Refusal extends Error {
@@ -66,6 +64,8 @@ export class BoardModel {
   log: Entry[] = [];
   /** Commands that changed something, by key. */
   readonly done = new Map<string, { answer: BoardAnswer; seq: number }>();
+  /** Of a rank; short, so that room has to be made often. */
+  longest = 2;
   private ids = 0;
   private append: Append;
   /** Of the running command; its first entry has it. */
@@ -402,7 +402,7 @@ export class BoardModel {
     for (let place = 0; place < count; place += 1) {
       ranks.push(between(ranks.at(-1) ?? others[at - 1]?.rank ?? "", others[at]?.rank ?? null));
     }
-    if (ranks.every((rank) => rank.length <= LONGEST)) return ranks;
+    if (ranks.every((rank) => rank.length <= this.longest)) return ranks;
     const spread = Array.from({ length: others.length + count }, (_, place) => {
       const digits = Math.floor(((place + 1) * 46_656) / (others.length + count + 1));
       return digits.toString(36).padStart(3, "0").replace(/0+$/, "");

@@ -12,22 +12,28 @@ const VIEWER: Viewer = { id: "me", role: "member", nameOf: (user) => `Person ${u
 describe("a board made from its entries", () => {
   it("equals the board loaded afresh, from whichever seq one goes on", () => {
     fc.assert(
-      fc.property(fc.array(anAct, { minLength: 5, maxLength: 60 }), fc.nat(60), fc.nat(5), (acts, start, size) => {
-        const model = new BoardModel();
-        let confirmed: Confirmed | null = null;
-        let at = 0;
-        acts.forEach((act, turn) => {
-          actOn(model, "ann", act);
-          if (turn === Math.min(start, acts.length - 1)) confirmed = fromPage(model.page());
-          if (!confirmed || turn % (size + 1)) return;
-          confirmed = step(confirmed, model);
-          at = turn;
-        });
-        expect(at).toBeLessThanOrEqual(acts.length);
-        confirmed = step(confirmed as unknown as Confirmed, model);
-        checkWhole(confirmed.data);
-        expect(confirmed.data).toEqual(fromPage(model.page()).data);
-      }),
+      fc.property(
+        fc.array(anAct, { minLength: 5, maxLength: 60 }),
+        fc.nat(60),
+        fc.integer({ min: 1, max: 3 }),
+        (acts, start, size) => {
+          const model = new BoardModel();
+          model.longest = size;
+          let confirmed: Confirmed | null = null;
+          let at = 0;
+          acts.forEach((act, turn) => {
+            actOn(model, "ann", act);
+            if (turn === Math.min(start, acts.length - 1)) confirmed = fromPage(model.page());
+            if (!confirmed || turn % (size + 1)) return;
+            confirmed = step(confirmed, model);
+            at = turn;
+          });
+          expect(at).toBeLessThanOrEqual(acts.length);
+          confirmed = step(confirmed as unknown as Confirmed, model);
+          checkWhole(confirmed.data);
+          expect(confirmed.data).toEqual(fromPage(model.page()).data);
+        },
+      ),
       { numRuns: 150 },
     );
   });
