@@ -172,10 +172,10 @@ async function moveList(boards: Boards, board: Id, list: Id, after: Id | null): 
 function ofCalendar(boards: Boards): OfCalendar {
   const { api } = boards.core;
   return {
-    calendarLink: () => api.get("/api/calendar"),
-    makeCalendarLink: () => api.send("POST", "/api/calendar"),
+    calendarLink: () => api.get("/api/me/calendar"),
+    makeCalendarLink: () => api.send("POST", "/api/me/calendar"),
     async revokeCalendarLink() {
-      await api.send("DELETE", "/api/calendar");
+      await api.send("DELETE", "/api/me/calendar");
     },
   };
 }
