@@ -15,10 +15,13 @@ export interface Act {
 const KINDS = [
   "create",
   "create",
+  "create",
   "create-behind",
   "move",
   "move",
+  "move",
   "move-front",
+  "move-many",
   "move-many",
   "change",
   "assign",

@@ -54,7 +54,7 @@ function doOwn(tab: Tab, act: Act): number {
 
 it("shows in the end what the log has, whatever came when, and did each thing once", async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(aStep, { minLength: 5, maxLength: 40 }), async (steps) => {
+    fc.asyncProperty(fc.array(aStep, { minLength: 5, maxLength: 60, size: "max" }), async (steps) => {
       const on = new BoardServer();
       for (let turn = 0; turn < 5; turn += 1) actOn(on.model, "ann", { kind: "create", one: turn, two: turn });
       let tab = await visit(on);
