@@ -1,28 +1,38 @@
 """Fixtures for every test. What asks for a database runs twice: on SQLite and on PostgreSQL."""
 
+import functools
 import itertools
 import os
 import shutil
-import subprocess
-import sys
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpcore2
 import pytest
 
 from tests.servers import PostgreSQL, Redis, running_postgresql, running_redis
 from tests.support.deadline import Deadline
-from tests.support.server import ServerProcess
+from tests.support.memory import use_memory
+from tests.support.server import START_SECONDS, ServerProcess
+from tests.support.warm import run_module
 
 DATABASES = ("sqlite", "postgresql")
 MIGRATED = "hubbub_migrated"
 
 _numbers = itertools.count(1)
+_left: deque[tuple[PostgreSQL, str]] = deque()
+"""Databases whose tests are over."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Deadline())
+    use_memory()
+    # Hundreds of processes are started: not each shall compile everything anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # Every HTTP client reads all the certificates of the machine, even if it never meets TLS.
+    httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 
 
 @pytest.fixture(scope="session")
@@ -98,17 +108,17 @@ def sqlite_url(path: Path) -> str:
 def fresh_database(server: PostgreSQL, template: str) -> Iterator[str]:
     name = f"test_{next(_numbers)}"
     yield server.create(name, template)
-    server.drop(name)
+    # This one's connections are still closing, for which PostgreSQL would wait; the one before has none.
+    _left.append((server, name))
+    while len(_left) > 1:
+        older, name = _left.popleft()
+        older.drop(name)
 
 
 def migrate(url: str, data_dir: Path) -> None:
     """Brings a database to the newest schema as an administrator would, from the command line."""
-    done = subprocess.run(
-        [sys.executable, "-m", "hubbub", "migrate"],
-        env={**os.environ, "DATABASE_URL": url, "DATA_DIR": str(data_dir)},
-        capture_output=True,
-        text=True,
-    )
+    environment = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(data_dir)}
+    done = run_module("hubbub", "migrate", env=environment, cwd=data_dir, timeout=START_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

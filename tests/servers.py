@@ -64,7 +64,8 @@ def reserve(port: int) -> bool:
 
 @cache
 def _reservations() -> IO[bytes]:
-    return (Path(tempfile.gettempdir()) / f"hubbub-test-ports-{os.getuid()}").open("ab")
+    # The same for every run on the machine, whatever its TMPDIR.
+    return Path(f"/tmp/hubbub-test-ports-{os.getuid()}").open("ab")
 
 
 @dataclass(frozen=True)

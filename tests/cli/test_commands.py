@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from tests.support.server import ServerProcess
+from tests.support.warm import run_module
 
 PASSWORD = "a long enough passphrase"
 SECRET = " and ".join(["made up", "for this test", "of many", "different letters"])
@@ -18,12 +19,11 @@ SECRET = " and ".join(["made up", "for this test", "of many", "different letters
 
 def hubbub(*arguments: str, data_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("HUBBUB_", "DATABASE_"))}
-    return subprocess.run(
-        [sys.executable, "-m", "hubbub", *arguments],
+    return run_module(
+        "hubbub",
+        *arguments,
         env=clean | {"DATA_DIR": str(data_dir)} | environment,
         cwd=data_dir.parent,
-        capture_output=True,
-        text=True,
         timeout=120,
     )
 

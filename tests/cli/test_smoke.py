@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from tests.cluster.people import SECRET, running_nodes
 from tests.servers import PostgreSQL, free_port
 from tests.servers_redis import RedisProcess, redis_that_dies
 from tests.support.server import ServerProcess
+from tests.support.warm import ROOT, run_module
 
 SECONDS = 60.0
 OF_NODES = ("nodes", "operations_samples")
@@ -36,13 +35,7 @@ class Smoke:
 def smoke(*arguments: str, new: str = "", old: str = "", **environment: str) -> Smoke:
     given = {**os.environ, "JWT_SECRET": SECRET, "FLEET_NEW": new, "FLEET_OLD": old, **environment}
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "hubbub", "smoke", *arguments],
-        env=given,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
+    done = run_module("hubbub", "smoke", *arguments, env=given, cwd=ROOT, timeout=SECONDS)
     return Smoke(done.returncode, done.stdout + done.stderr, time.monotonic() - began)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from hubbub import web
 from hubbub.app import Application, create_app
 from hubbub.kernel.clock import Clock, system_clock
 from hubbub.kernel.database import Database
@@ -14,6 +16,10 @@ from hubbub.migrate import migrate
 from hubbub.settings import Settings
 
 PASSWORD = "correct horse battery"
+
+# The client's files are compressed at each start of the application: once is enough for all of a process's tests.
+_load_files = cache(web.load_files)
+web.load_files = lambda root: dict(_load_files(root))
 
 
 @asynccontextmanager

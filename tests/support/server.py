@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import IO
@@ -11,6 +10,7 @@ from typing import IO
 import httpx2
 
 from tests.servers import free_port
+from tests.support.warm import Process, start_module
 
 START_SECONDS = 60.0
 
@@ -24,7 +24,7 @@ class ServerProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self.starts = 0
         self._log: IO[bytes] = (data_dir.parent / f"{data_dir.name}.log").open("ab")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("HUBBUB_", "DATABASE_"))},
             "DATA_DIR": str(data_dir),
@@ -43,12 +43,13 @@ class ServerProcess:
     def start(self) -> None:
         """Starts it and returns when it is ready. Raises RuntimeError with its log when it is not."""
         self.starts += 1
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hubbub", "serve"],
+        self._process = start_module(
+            "hubbub",
+            "serve",
             env=self._environment,
+            cwd=self.data_dir.parent,
             stdout=self._log,
             stderr=self._log,
-            cwd=self.data_dir.parent,
         )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -75,7 +76,7 @@ class ServerProcess:
                 self._process.wait(30)
             except subprocess.TimeoutExpired:
                 self.kill()
-        return self._process.returncode
+        return self._process.wait()
 
     def close(self) -> None:
         if self._process is not None:
