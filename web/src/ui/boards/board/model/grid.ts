@@ -42,6 +42,10 @@ export function tasksAt(grid: Grid, lane: string, list: Id): Id[] {
   return grid.cells[cellKey(lane, list)] ?? NO_TASKS;
 }
 
+export function taskAt(grid: Grid, place: Place | null): Id | undefined {
+  return place ? tasksAt(grid, place.lane, place.list)[place.index] : undefined;
+}
+
 interface Options {
   by: Lanes;
   fits: ((card: Card) => boolean) | null;
