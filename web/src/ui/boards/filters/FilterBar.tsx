@@ -38,7 +38,7 @@ export function FilterBar({ board }: { board: Id }) {
           <button
             type="button"
             onClick={() => change(NO_FILTERS)}
-            className="h-8 rounded-md px-2 text-sm text-ink-3 transition-colors hover:bg-hover hover:text-ink coarse:h-10"
+            className="h-8 rounded-md px-2 text-sm text-ink-3 transition-colors hover:bg-hover hover:text-ink max-sm:order-1 coarse:h-10"
           >
             Clear<span className="sr-only"> all filters</span>
           </button>
@@ -98,7 +98,7 @@ function Chip({ board, kind }: { board: Id; kind: FilterName }) {
   const words = texts.length > 2 ? `${texts.length} chosen` : listNames(texts).replace(" and ", " or ");
   return (
     <span
-      className="inline-flex h-8 max-w-full items-stretch overflow-hidden rounded-md bg-accent-soft text-sm text-accent-ink coarse:h-10"
+      className="inline-flex h-8 max-w-full items-stretch max-sm:order-1 overflow-hidden rounded-md bg-accent-soft text-sm text-accent-ink coarse:h-10"
       data-filter={kind}
     >
       <Choices
@@ -150,7 +150,7 @@ function Count({ board }: { board: Id }) {
     return { shown: fits ? cards.filter(fits).length : cards.length, all: cards.length };
   }, [tasks, fits]);
   return (
-    <output className="ml-auto text-xs whitespace-nowrap text-ink-3 tabular-nums">
+    <output className="ml-auto text-xs max-sm:order-1 whitespace-nowrap text-ink-3 tabular-nums">
       {shown.toLocaleString()} of {all.toLocaleString()}
       <span className="sr-only"> tasks</span>
     </output>

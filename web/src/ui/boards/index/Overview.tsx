@@ -64,7 +64,7 @@ export function Overview({ index, onNew }: { index: Index; onNew: () => void }) 
         )}
         <Link
           href={ARCHIVED}
-          className="mt-6 inline-flex h-9 items-center gap-2 rounded-md text-sm text-ink-3 hover:text-ink coarse:h-11"
+          className="mt-4 inline-flex h-9 items-center gap-2 rounded-md text-sm text-ink-3 hover:text-ink md:hidden coarse:h-11"
         >
           <Archive {...ICON} />
           Archived boards
@@ -94,7 +94,7 @@ function BoardCard({ board }: { board: BoardView }) {
           <BoardMark board={board.id} className="size-9 md:size-7" />
           <span className="min-w-0 grow truncate font-medium max-md:hidden">{board.name}</span>
         </span>
-        <span className="min-w-0 grow md:w-full">
+        <span className="min-w-0 grow md:w-full md:grow-0">
           <span className="block truncate font-medium md:hidden">{board.name}</span>
           <span className="flex min-w-0 flex-wrap items-center gap-x-4 gap-y-1 text-sm text-ink-3">
             <span className="inline-flex items-center gap-1.5">

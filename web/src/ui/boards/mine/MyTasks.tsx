@@ -72,7 +72,10 @@ interface TabsProps {
 function Tabs({ due, counted, onChoose }: TabsProps) {
   const totals = useBoards((state) => state.mine?.page.totals);
   return (
-    <fieldset aria-label="When they are due" className="-mx-4 flex min-w-0 grow gap-5 overflow-x-auto px-4">
+    <fieldset
+      aria-label="When they are due"
+      className="-mx-4 flex min-w-0 grow gap-5 overflow-x-auto px-4 [scrollbar-width:none]"
+    >
       {DUES.map(([key, name]) => (
         <button
           key={key}

@@ -101,7 +101,7 @@ function Feed({ board, actor, version }: FeedProps) {
     <>
       {byDay(shown).map(({ day, lines: own }) => (
         <section key={day} aria-label={dayName(own[0]?.entry.at ?? "")}>
-          <h3 className="mt-6 mb-1 border-b border-line pb-2 text-sm">{dayName(own[0]?.entry.at ?? "")}</h3>
+          <h2 className="mt-6 mb-1 border-b border-line pb-2 text-sm">{dayName(own[0]?.entry.at ?? "")}</h2>
           <ol>
             {own.map((line) => (
               <Line key={line.entry.seq} board={board} line={line} />

@@ -89,7 +89,7 @@ function ArchivedLists({ board, editable }: { board: Id; editable: boolean }) {
     if (await attempt(() => boardActions.restoreList(list.id), `${list.name} is back.`)) drop(list.id);
   };
   return (
-    <section className="border-t border-line py-6">
+    <section className="py-6">
       <h2 className="text-lg">Lists</h2>
       <Found items={items} error={error} load={load} nothing="No list was archived.">
         {(list) => (

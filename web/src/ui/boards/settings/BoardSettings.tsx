@@ -71,7 +71,7 @@ function Shown({ board, data, section }: { board: Id; data: BoardData; section: 
       {archived && <Archived board={board} name={name} manages={data.right === "manage"} />}
       <nav
         aria-label="Board settings"
-        className="-mx-4 mt-3 flex gap-6 overflow-x-auto border-b border-line px-4 md:mx-0 md:px-0"
+        className="-mx-4 mt-3 flex gap-6 overflow-x-auto border-b border-line px-4 [scrollbar-width:none] md:mx-0 md:px-0"
       >
         {shown.map(({ key, name: title }) => (
           <Link

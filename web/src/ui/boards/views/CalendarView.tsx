@@ -1,8 +1,8 @@
 import { ChevronLeft, ChevronRight } from "lucide-react";
-import { useMemo } from "react";
+import { useMemo, useState } from "react";
 import { useSearchParams } from "wouter";
 import type { Id } from "../../../core/wire";
-import { useNow, usePhone } from "../../lib/hooks";
+import { useMedia, useNow, usePhone } from "../../lib/hooks";
 import { dayNumber } from "../../lib/time";
 import { Button } from "../../parts/Button";
 import { IconButton } from "../../parts/IconButton";
@@ -22,6 +22,8 @@ export default function CalendarView({ board }: { board: Id }) {
   const data = useBoards((state) => state.boards[board]?.data);
   const fits = useMatch(board);
   const phone = usePhone();
+  const roomy = useMedia("(min-width: 1280px)");
+  const [tray, setTray] = useState<boolean | null>(null);
   const today = dayNumber(useNow(MINUTE_MS, true));
   const [params, setParams] = useSearchParams();
   const present = monthOf(today);
@@ -55,6 +57,18 @@ export default function CalendarView({ board }: { board: Id }) {
             Drag a task to another day, or press Shift and an arrow on it
           </span>
         )}
+        {!phone && (
+          <Button
+            small
+            look="quiet"
+            aria-pressed={tray ?? roomy}
+            className="ml-2 aria-pressed:bg-hover"
+            onClick={() => setTray(!(tray ?? roomy))}
+          >
+            No date
+            <span className="text-xs font-normal text-ink-3 tabular-nums">{placed.loose.length.toLocaleString()}</span>
+          </Button>
+        )}
       </div>
       {phone ? (
         <Agenda placed={placed} month={month} today={today} editable={editable} />
@@ -65,6 +79,7 @@ export default function CalendarView({ board }: { board: Id }) {
           month={month}
           first={FIRST}
           today={today}
+          tray={tray ?? roomy}
           editable={editable}
           onMonth={show}
         />

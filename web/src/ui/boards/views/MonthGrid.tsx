@@ -18,6 +18,8 @@ interface Props {
   /** The weekday with which weeks begin. */
   first: number;
   today: number;
+  /** What has no date is shown. */
+  tray: boolean;
   editable: boolean;
   onMonth: (month: number) => void;
 }
@@ -26,7 +28,7 @@ const STEPS: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -
 const NONE: Card[] = [];
 
 /** A month of days, with what has no date beside it. A task is dragged to another day, or moved there by Shift and an arrow. */
-export function MonthGrid({ placed, tasks, month, first, today, editable, onMonth }: Props) {
+export function MonthGrid({ placed, tasks, month, first, today, tray, editable, onMonth }: Props) {
   const weeks = monthGrid(month, first);
   const body = useRef<HTMLDivElement>(null);
   const fit = useFit(body, weeks.length);
@@ -105,7 +107,7 @@ export function MonthGrid({ placed, tasks, month, first, today, editable, onMont
           ))}
         </div>
       </div>
-      <Tray cards={placed.loose} editable={editable} over={over === "none"} lifted={lifted?.id ?? null} />
+      {tray && <Tray cards={placed.loose} editable={editable} over={over === "none"} lifted={lifted?.id ?? null} />}
       {lifted && (
         <div
           ref={ghost}

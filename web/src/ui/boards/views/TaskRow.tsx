@@ -91,18 +91,20 @@ function Marks({ card }: { card: Card }) {
 }
 
 function PhoneCells({ card, done }: { card: Card; done: boolean }) {
+  const { priority, due_at, described, items, comments, labels, assignees } = card;
+  const more = priority || due_at || described || items || comments || labels.length || assignees.length;
   return (
     <div role="cell" aria-colspan={5} className="flex h-full flex-col justify-center gap-0.5">
       <Title card={card} done={done} />
-      <div className="flex h-5 min-w-0 items-center gap-3 overflow-hidden">
-        {card.priority && <PriorityMark priority={card.priority} />}
+      <div className={`h-5 min-w-0 items-center gap-3 overflow-hidden ${more ? "flex" : "hidden"}`}>
+        {priority && <PriorityMark priority={priority} />}
         <DueChip card={card} done={done} />
         <Marks card={card} />
         <span className="flex min-w-0 gap-1 overflow-hidden">
           <Labels card={card} most={2} />
         </span>
         <span className="grow" />
-        <PeopleStack board={card.board} ids={card.assignees} />
+        <PeopleStack board={card.board} ids={assignees} />
       </div>
     </div>
   );
@@ -120,18 +122,18 @@ function WideCells({ card, done, editable }: { card: Card; done: boolean; editab
         <span className="flex min-w-0 grow items-center gap-3 pl-5">
           <Title card={card} done={done} />
           <Marks card={card} />
-          <span className="ml-auto flex min-w-0 shrink-0 gap-1 pl-2 max-lg:hidden">
+          <span className="ml-auto flex min-w-0 shrink-0 gap-1 px-3 max-lg:hidden">
             <Labels card={card} most={3} />
           </span>
         </span>
       </Cell>
       <Changeable
         editable={editable}
-        label={`Priority of ${card.title}: ${card.priority ? PRIORITY_NAMES[card.priority] : "none"}`}
+        label={`Priority of ${card.title}`}
         shown={
           <>
             <PriorityMark priority={card.priority} named />
-            {card.priority && PRIORITY_NAMES[card.priority]}
+            {card.priority ? PRIORITY_NAMES[card.priority] : <span className="sr-only">none</span>}
           </>
         }
         picker={(trigger) => (
@@ -202,7 +204,8 @@ function Changeable({ editable, label, shown, picker }: ChangeableProps) {
     <Cell>
       <span className="relative z-1 min-w-0">
         {picker(
-          <button type="button" aria-label={label} className={CHANGER}>
+          <button type="button" className={CHANGER}>
+            <span className="sr-only">{label}: </span>
             {shown}
           </button>,
         )}
