@@ -215,11 +215,13 @@ def run_with_kernel(data_dir: Path | None, work: Callable[[Kernel], Awaitable[T]
 
 # Last: they are made of what is above.
 from hubbub.cli.fleet import fleet  # noqa: E402
+from hubbub.cli.imports import imports  # noqa: E402
 from hubbub.cli.jobs import jobs  # noqa: E402
 from hubbub.cli.relay import relay  # noqa: E402
 from hubbub.cli.smoke import smoke  # noqa: E402
 
 main.add_command(fleet)
+main.add_command(imports)
 main.add_command(jobs)
 main.add_command(relay)
 main.add_command(smoke)
