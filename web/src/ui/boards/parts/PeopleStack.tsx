@@ -23,7 +23,7 @@ export function PeopleStack({ board, ids, most = 3, on = "var(--canvas)" }: Prop
       {shown.map((person, index) => (
         <span
           key={ids[index]}
-          className={`inline-flex rounded-[7px] ${index > 0 ? "-ml-1.5" : ""}`}
+          className={`inline-flex rounded-[7px] ${index > 0 ? "-ml-0.5" : ""}`}
           style={{ boxShadow: `0 0 0 1.5px ${on}` }}
         >
           <Avatar user={person} size="xs" />
@@ -32,7 +32,7 @@ export function PeopleStack({ board, ids, most = 3, on = "var(--canvas)" }: Prop
       {shown.length < ids.length && (
         <span
           aria-hidden="true"
-          className="-ml-1.5 inline-flex h-5 min-w-5 items-center justify-center rounded-[5px] bg-pressed px-1 text-[9px] font-semibold text-ink-2"
+          className="-ml-0.5 inline-flex h-5 min-w-5 items-center justify-center rounded-[5px] bg-pressed px-1 text-[9px] font-semibold text-ink-2"
           style={{ boxShadow: `0 0 0 1.5px ${on}`, backgroundColor: on }}
         >
           +{ids.length - shown.length}
