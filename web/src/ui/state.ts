@@ -1,4 +1,5 @@
 /** What only the interface knows: what is open, what is being answered or edited, and the short notes at the bottom. */
+import type { ComponentType } from "react";
 import { create } from "zustand";
 import type { TimelineMessage } from "../core/store";
 import type { Id } from "../core/wire";
@@ -14,6 +15,8 @@ export type Overlay =
   | { name: "invite" }
   | { name: "edit-room"; room: Id }
   | { name: "message-menu"; message: TimelineMessage; where: string }
+  /** `made` is called once it is. */
+  | { name: "new-task"; title: string; message?: TimelineMessage; room?: Id; made?: () => void }
   | { name: "confirm"; title: string; text: string; verb: string; danger?: boolean; run: () => Promise<void> };
 
 export interface Note {
@@ -43,6 +46,8 @@ interface UiState {
   /** Composer ("room" or "room/thread") → the message it answers. */
   replying: Record<string, Id | undefined>;
   editing: Id | null;
+  /** Shows the tasks made from a message; loaded after the first room. */
+  tasksOf: ComponentType<{ room: Id; message: Id }> | null;
   notes: Note[];
   /** The name of the page, where it is no conversation, for the tab. */
   page: string;
@@ -56,6 +61,7 @@ export const useUi = create<UiState>(() => ({
   userMenu: null,
   replying: {},
   editing: null,
+  tasksOf: null,
   notes: [],
   page: "",
   announcement: "",

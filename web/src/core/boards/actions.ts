@@ -145,7 +145,6 @@ function ofBoards(boards: Boards): Omit<BoardActions, keyof OfTasks | keyof OfCa
     findMessage: (message) => api.get<Message>(`/api/messages/${message}`),
     loadMine: (due) => overview.loadMine(due),
     loadMoreMine: () => overview.loadMoreMine(),
-    loadLinked: (room) => overview.loadLinked(room),
     activity: (board, cursor, actor) =>
       api.get<ActivityPage>(`/api/boards/${board}/activity`, { limit: 50, cursor, actor }),
   };

@@ -9,7 +9,6 @@ export const START: BoardsState = {
   boards: {},
   details: {},
   mine: null,
-  linked: {},
   keys: {},
   made: {},
 };

@@ -1,4 +1,4 @@
-/** What is shown beside single boards: the boards one sees, one's own tasks, and what was made from messages. */
+/** What is shown beside single boards: the boards one sees, and one's own tasks. */
 import type { Done } from "../outbox";
 import type { Command } from "../outbox-store";
 import { ApiError } from "../problem";
@@ -6,7 +6,7 @@ import type { Entry, Id, Page } from "../wire";
 import type { Boards } from "./boards";
 import { changeFields, type Op, tasksOf } from "./pending";
 import { cardOf, isManager } from "./reduce";
-import type { Board, BoardView, Due, LinkedTask, MyTasksPage, Right, TaskChange } from "./wire";
+import type { Board, BoardView, Due, MyTasksPage, Right, TaskChange } from "./wire";
 
 const PAGE = 100;
 const GATHER_MS = 500;
@@ -17,7 +17,6 @@ export class Overview {
   /** As the server gave it. */
   private mine: MyTasksPage | null = null;
   private mineTurn = 0;
-  private readonly rooms = new Set<Id>();
 
   constructor(boards: Boards) {
     this.boards = boards;
@@ -58,7 +57,6 @@ export class Overview {
   clear(): void {
     for (const timer of this.planned.values()) clearTimeout(timer);
     this.planned.clear();
-    this.rooms.clear();
     this.mine = null;
     this.mineTurn += 1;
   }
@@ -71,10 +69,9 @@ export class Overview {
     }
   }
 
-  /** An entry of another stream: one's own, or a room's. */
+  /** An entry of another stream. */
   heard(entry: Entry): void {
     const { me } = this.boards.core.state;
-    if (entry.kind === "task.linked") this.link(entry.data as LinkedTask);
     if (entry.stream !== me?.id) return;
     if (entry.kind === "board.member_set" || entry.kind === "board.member_removed") {
       const { board, right } = entry.data as { board: Id; right: Right | null };
@@ -137,20 +134,6 @@ export class Overview {
         this.showMine();
       }
     }
-  }
-
-  async loadLinked(room: Id): Promise<void> {
-    const { items } = await this.boards.core.api.get<{ items: LinkedTask[] }>(`/api/rooms/${room}/tasks`);
-    this.rooms.add(room);
-    const linked = { ...this.boards.state.linked };
-    for (const { message } of items) linked[message] = items.filter((one) => one.message === message);
-    this.boards.update({ linked });
-  }
-
-  private link(task: LinkedTask): void {
-    const { linked } = this.boards.state;
-    const others = (linked[task.message] ?? []).filter((one) => one.task !== task.task);
-    this.boards.update({ linked: { ...linked, [task.message]: [...others, task] } });
   }
 
   private planMine(): void {

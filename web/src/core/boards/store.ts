@@ -15,7 +15,6 @@ import type {
   Comment,
   Due,
   Label,
-  LinkedTask,
   MyTasksPage,
   NewTask,
   Right,
@@ -77,8 +76,6 @@ export interface BoardsState {
   details: Record<Id, TaskDetail>;
   /** "My tasks" by filter; null until asked. */
   mine: { due: Due | "all"; page: MyTasksPage; loading: boolean; error: string | null } | null;
-  /** Message → the tasks made from it. */
-  linked: Record<Id, LinkedTask[]>;
   /**
    * A task or comment not yet confirmed has its outbox key as id; once it is confirmed it has the server's. Every verb
    * takes either. For what must not change with it (a React key, a focus, a selection, an open panel):
@@ -152,9 +149,6 @@ export interface BoardActions {
 
   loadMine(due: Due | "all"): Promise<void>;
   loadMoreMine(): Promise<void>;
-
-  /** What was made from the messages of a room; kept up to date while the room is followed. */
-  loadLinked(room: Id): Promise<void>;
 
   /** What happened on the whole board, newest first. */
   activity(board: Id, cursor?: string, actor?: Id): Promise<{ items: Entry[]; next: string | null }>;

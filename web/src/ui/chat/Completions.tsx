@@ -11,7 +11,7 @@ export function Completions({ completion }: { completion: Completion }) {
     <div
       id={listId}
       role="listbox"
-      aria-label={kind === "person" ? "People" : "Emoji"}
+      aria-label={{ person: "People", emoji: "Emoji", command: "Commands" }[kind]}
       className="float-surface absolute bottom-full left-4 z-30 mb-1 w-80 max-w-[calc(100%-2rem)] rounded-lg p-1 md:left-6"
     >
       {options.map((option, index) => (
@@ -31,7 +31,7 @@ export function Completions({ completion }: { completion: Completion }) {
             <span className="w-6 text-center text-lg leading-none">{option.emoji}</span>
           ) : option.user ? (
             <Avatar user={option.user} size="sm" />
-          ) : (
+          ) : kind === "command" ? null : (
             <AtSign {...ICON} className="mx-[3px] shrink-0 text-ink-2" />
           )}
           <span className="shrink-0 truncate font-medium">{option.label}</span>

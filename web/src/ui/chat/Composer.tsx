@@ -4,9 +4,10 @@ import type { Id, RoomView } from "../../core/wire";
 import { useTouch } from "../lib/hooks";
 import { roomTitle } from "../lib/names";
 import { usePreferences } from "../lib/preferences";
+import { isInside } from "../lib/rooms";
 import { IconButton } from "../parts/IconButton";
 import { ICON } from "../parts/icon";
-import { note, pickEmoji, replyIn, startEditing, useUi } from "../state";
+import { note, openOverlay, pickEmoji, replyIn, startEditing, useUi } from "../state";
 import { actions, useStore } from "../store";
 import { Completions } from "./Completions";
 import { ReplyChip } from "./ReplyChip";
@@ -22,6 +23,7 @@ interface Props {
   root?: Id;
 }
 
+const TASK = /^\/task(?:\s+([\s\S]*))?$/;
 const NEARLY_FULL = LONGEST - 500;
 
 export function Composer({ room, where, root }: Props) {
@@ -33,7 +35,8 @@ export function Composer({ room, where, root }: Props) {
   const enterSends = usePreferences((preferences) => preferences.enterSends);
   const touch = useTouch();
   const title = useStore((state) => roomTitle(room, state.people, state.me?.id));
-  const completion = useCompletion(room, text, box);
+  const inside = useStore(isInside);
+  const completion = useCompletion(room, text, box, inside);
   useGrowing(box, text, 8);
 
   // Drafts may arrive from storage after the first paint.
@@ -60,6 +63,11 @@ export function Composer({ room, where, root }: Props) {
         `A message has at most ${LONGEST.toLocaleString()} characters. This one has ${body.length.toLocaleString()}.`,
         true,
       );
+      return;
+    }
+    const task = TASK.exec(body);
+    if (task && inside) {
+      openOverlay({ name: "new-task", title: task[1] ?? "", room: room.id, made: () => change("") });
       return;
     }
     const { timelines } = useStore.getState();

@@ -36,6 +36,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
   const { message, where, grouped, opensDay, opensUnread, flash, tabStop, showSent, inThread = false } = props;
   const author = useStore((state) => state.people[message.author]);
   const editing = useUi((ui) => ui.editing === message.id && !message.deleted);
+  const TasksOf = useUi((ui) => ui.tasksOf);
   const [lively, setLively] = useState(false);
   const touch = useTouch();
   const box = useRef<HTMLElement>(null);
@@ -110,6 +111,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
           {editing ? <EditBox message={message} /> : <MessageBody message={message} />}
           {message.delivery === "failed" && <Failed message={message} />}
           {message.reactions.length > 0 && !message.deleted && <Reactions message={message} />}
+          {TasksOf && !pending && <TasksOf room={message.room} message={message.id} />}
           {message.replies > 0 && !inThread && <Replies message={message} />}
         </div>
         <DeliverySign delivery={message.delivery} show={showSent} />

@@ -1,7 +1,18 @@
-import { Link2, Pencil, Reply, SmilePlus, Trash2 } from "lucide-react";
+import { Link2, ListTodo, Pencil, Reply, SmilePlus, Trash2 } from "lucide-react";
 import type { TimelineMessage } from "../../core/store";
 import { IconButton } from "../parts/IconButton";
-import { askDelete, copyLink, editMessage, mayAnswer, mayDelete, mayEdit, reactFrom, replyTo } from "./message-verbs";
+import {
+  askDelete,
+  copyLink,
+  editMessage,
+  makeTask,
+  mayAnswer,
+  mayDelete,
+  mayEdit,
+  mayMakeTask,
+  reactFrom,
+  replyTo,
+} from "./message-verbs";
 
 interface Props {
   message: TimelineMessage;
@@ -29,6 +40,9 @@ export function Toolbar({ message, where }: Props) {
         </>
       )}
       {mayEdit(message) && <IconButton small icon={Pencil} label="Edit" onClick={() => editMessage(message)} />}
+      {mayMakeTask(message) && (
+        <IconButton small icon={ListTodo} label="Make a task" onClick={() => makeTask(message)} />
+      )}
       <IconButton small icon={Link2} label="Copy link" onClick={() => copyLink(message)} />
       {mayDelete(message) && (
         <IconButton

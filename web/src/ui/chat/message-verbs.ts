@@ -1,6 +1,6 @@
 /** What one can do with a message, from the toolbar, the keyboard or a long press. */
 import type { TimelineMessage } from "../../core/store";
-import { messagePath } from "../lib/rooms";
+import { isInside, messagePath } from "../lib/rooms";
 import { attempt, copyText, openOverlay, pickEmoji, replyIn, startEditing } from "../state";
 import { actions, useStore } from "../store";
 
@@ -52,6 +52,14 @@ export function reactFrom(message: TimelineMessage, anchor: Element): void {
 
 export function copyLink(message: TimelineMessage): void {
   void copyText(new URL(messagePath(message.room, message.seq), window.location.origin).href, "Link copied.");
+}
+
+export function mayMakeTask(message: TimelineMessage): boolean {
+  return isInside(useStore.getState()) && !message.deleted && message.delivery === "sent";
+}
+
+export function makeTask(message: TimelineMessage): void {
+  openOverlay({ name: "new-task", title: "", message });
 }
 
 export function askDelete(message: TimelineMessage): void {

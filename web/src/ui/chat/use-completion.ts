@@ -1,6 +1,6 @@
 import { type KeyboardEvent, type RefObject, useEffect, useId, useMemo, useState } from "react";
 import type { RoomView, User } from "../../core/wire";
-import { completePeople, findTrigger, type Trigger } from "../lib/complete";
+import { COMMANDS, completePeople, findTrigger, type Trigger } from "../lib/complete";
 import { useStore } from "../store";
 import { typeInto } from "./writing";
 
@@ -31,11 +31,12 @@ export interface Completion {
 const MOST = 8;
 type EmojiModule = typeof import("../lib/emoji");
 
-/** Offers members after `@` and emoji after `:`, where the caret stands. */
+/** Offers members after `@`, emoji after `:` and, where they are asked for, commands after `/`, where the caret stands. */
 export function useCompletion(
   room: Pick<RoomView, "members">,
   text: string,
   box: RefObject<HTMLTextAreaElement | null>,
+  commands = false,
 ): Completion {
   const [trigger, setTrigger] = useState<Trigger | null>(null);
   const [closedAt, setClosedAt] = useState<number | null>(null);
@@ -63,6 +64,15 @@ export function useCompletion(
 
   const options = useMemo<Option[]>(() => {
     if (!trigger || trigger.start === closedAt) return [];
+    if (trigger.kind === "command") {
+      if (!commands) return [];
+      return COMMANDS.filter(({ name }) => name.startsWith(trigger.query)).map(({ name, does }) => ({
+        id: name,
+        insert: `/${name}`,
+        label: `/${name}`,
+        detail: does,
+      }));
+    }
     if (trigger.kind === "emoji") {
       return (emoji?.findEmoji(trigger.query, MOST) ?? []).map(({ emoji: sign, name }) => ({
         id: name,
@@ -80,7 +90,7 @@ export function useCompletion(
       detail: title,
       user: people[id],
     }));
-  }, [trigger, closedAt, emoji, people, me, room.members]);
+  }, [trigger, closedAt, commands, emoji, people, me, room.members]);
 
   const pick = (index: number) => {
     const element = box.current;

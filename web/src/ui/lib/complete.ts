@@ -3,19 +3,22 @@ import type { Id, User } from "../../core/wire";
 import { fold } from "./names";
 
 export interface Trigger {
-  kind: "person" | "emoji";
+  kind: "person" | "emoji" | "command";
   query: string;
   /** Where the sign (`@` or `:`) stands; completing replaces from here to the caret. */
   start: number;
 }
 
 const PERSON = /(?:^|[\s([{"'])@([\p{L}\p{N}][\p{L}\p{N}'’.\- ]{0,48})?$/u;
+const COMMAND = /^\/([a-z]*)$/;
 const EMOJI = /(?:^|[\s([{"'])(:([a-z0-9_+-]{2,32}))$/i;
 const FENCE = /^```/gm;
 
 /** The completion that belongs at the caret, if any. Inside a code block nothing completes. */
 export function findTrigger(text: string, caret: number): Trigger | null {
   const before = text.slice(0, caret);
+  const command = COMMAND.exec(before);
+  if (command) return { kind: "command", query: command[1] ?? "", start: 0 };
   if ((before.match(FENCE)?.length ?? 0) % 2 === 1) return null;
   const line = before.slice(before.lastIndexOf("\n") + 1);
   const emoji = EMOJI.exec(line);
@@ -27,6 +30,9 @@ export function findTrigger(text: string, caret: number): Trigger | null {
   }
   return null;
 }
+
+/** What a message can begin with to be no message. */
+export const COMMANDS = [{ name: "task", does: "Make a task" }];
 
 export interface PersonChoice {
   id: Id | "all";

@@ -1,14 +1,26 @@
 import { Dialog } from "@base-ui/react/dialog";
-import { Copy, Link2, type LucideIcon, MessageSquareText, Pencil, Reply, SmilePlus, Trash2 } from "lucide-react";
+import {
+  Copy,
+  Link2,
+  ListTodo,
+  type LucideIcon,
+  MessageSquareText,
+  Pencil,
+  Reply,
+  SmilePlus,
+  Trash2,
+} from "lucide-react";
 import { useLocation } from "wouter";
 import type { TimelineMessage } from "../../core/store";
 import {
   askDelete,
   copyLink,
   editMessage,
+  makeTask,
   mayAnswer,
   mayDelete,
   mayEdit,
+  mayMakeTask,
   reactFrom,
   replyTo,
   toggleReaction,
@@ -66,6 +78,9 @@ export default function MessageMenu({ message, where }: { message: TimelineMessa
               label="Open the thread"
               onClick={() => navigate(`${roomPath(message.room)}?thread=${message.reply_to ?? message.id}`)}
             />
+          )}
+          {mayMakeTask(message) && (
+            <Act icon={ListTodo} label="Make a task" onClick={() => setTimeout(() => makeTask(message), 150)} />
           )}
           <Act icon={Copy} label="Copy text" onClick={() => copyText(message.body, "Text copied.")} />
           <Act icon={Link2} label="Copy link" onClick={() => copyLink(message)} />

@@ -15,6 +15,7 @@ const SHOWN: Shown = {
   invite: lazy(() => import("./Invite")),
   "edit-room": lazy(() => import("./EditRoom")),
   "message-menu": lazy(() => import("./MessageMenu")),
+  "new-task": lazy(() => import("../boards/compose/NewTask")),
   confirm: lazy(() => import("./Confirm")),
 };
 

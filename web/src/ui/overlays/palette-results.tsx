@@ -4,6 +4,7 @@ import {
   CircleUser,
   Hash,
   Keyboard,
+  ListTodo,
   Lock,
   LogOut,
   type LucideIcon,
@@ -12,6 +13,7 @@ import {
   MonitorSmartphone,
   Moon,
   Palette,
+  SquareKanban,
   Telescope,
   UserPlus,
   Users,
@@ -19,6 +21,8 @@ import {
 import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { navigate } from "wouter/use-browser-location";
 import type { Id, RoomView, SearchHit, User } from "../../core/wire";
+import { useIndex } from "../boards/index/use-index";
+import { boardPath, MINE, OVERVIEW } from "../boards/paths";
 import { useSettled } from "../lib/hooks";
 import { byRecency, fold, matches, personName, plural, roomTitle } from "../lib/names";
 import { prefer, usePreferences } from "../lib/preferences";
@@ -52,11 +56,13 @@ const SHORTEST = 2;
 /** What fits the query: rooms, people and actions at once, messages as soon as the server answers. */
 export function useResults(query: string, scope: Id | undefined): { sections: ResultSection[]; searching: boolean } {
   const rooms = useRooms(scope ? null : query);
+  const boards = useBoardResults(scope ? null : query);
   const people = usePeople(scope ? null : query);
   const acts = useActs(scope ? null : query);
   const { messages, searching } = useMessages(query, scope);
   const sections = [
     { title: "Rooms", results: rooms },
+    { title: "Boards", results: boards },
     { title: "People", results: people },
     { title: "Messages", results: messages },
     { title: "Actions", results: acts },
@@ -100,6 +106,20 @@ function useRooms(query: string | null): Result[] {
         run: () => navigate(roomPath(room.id)),
       }));
   }, [query, rooms, people, me]);
+}
+
+/** Boards by name; an empty query is for conversations. */
+function useBoardResults(query: string | null): Result[] {
+  const { boards } = useIndex();
+  return useMemo(() => {
+    if (!query?.trim() || !boards) return [];
+    const order = startsFirst(query);
+    return boards
+      .filter(({ name }) => matches(name, query))
+      .sort((a, b) => order(a.name, b.name))
+      .slice(0, MOST)
+      .map(({ id, name }) => ({ id, sign: icon(SquareKanban), label: name, run: () => navigate(boardPath(id)) }));
+  }, [query, boards]);
 }
 
 function signOf(room: RoomView): LucideIcon {
@@ -163,6 +183,9 @@ function useActs(query: string | null): Result[] {
       ),
       act("browse", Telescope, "Browse open rooms", () => openOverlay({ name: "browse-rooms" }), inside),
       act("invite", UserPlus, "Invite people", () => openOverlay({ name: "invite" }), inside),
+      act("new-task", ListTodo, "New task", () => openOverlay({ name: "new-task", title: "" }), inside),
+      act("my-tasks", ListTodo, "My tasks", () => navigate(MINE), !guest),
+      act("boards", SquareKanban, "Boards", () => navigate(OVERVIEW), !guest),
       act("people", Users, "People", () => navigate("/people"), inside),
       act("operations", Activity, "Operations", () => navigate("/operations"), admin),
       act("read", CheckCheck, "Mark everything as read", () => {
