@@ -7,7 +7,7 @@ import { Button } from "../parts/Button";
 import { Empty } from "../parts/Empty";
 import { openOverlay } from "../state";
 import { useStore } from "../store";
-import { useAlone } from "./Sample";
+import { useAlone } from "./alone";
 
 const Welcome = lazy(() => import("./Welcome"));
 

@@ -8,16 +8,10 @@ import { Button } from "../parts/Button";
 import { ICON } from "../parts/icon";
 import { attempt } from "../state";
 import { actions, useStore } from "../store";
-
-/** True for an owner who has nobody to talk to yet. */
-export function useAlone(): boolean {
-  return useStore(
-    (state) => state.me?.role === "owner" && Object.keys(state.people).length <= 1 && state.workspace?.sample !== true,
-  );
-}
+import { useAlone } from "./alone";
 
 /** Offers the sample workspace to whoever is alone, and marks and removes it in one click once it is there. */
-export function SampleStrip() {
+export default function Sample() {
   const sample = useStore((state) => state.workspace?.sample === true);
   const admin = useStore(isAdmin);
   const alone = useAlone();
@@ -55,7 +49,7 @@ export function SampleStrip() {
     <div className="shrink-0 border-t border-line px-4 py-3 text-sm text-ink-2">
       <p className="flex items-start gap-2">
         <Sparkles {...ICON} className="mt-px shrink-0 text-accent-ink" />
-        Look around with sample people, rooms and messages. One click removes them.
+        Look around with sample people, rooms and a board. One click removes them.
       </p>
       <div className="mt-2 ml-6.5 flex gap-2">
         <Button small busy={busy} onClick={() => run(actions.addSample)}>

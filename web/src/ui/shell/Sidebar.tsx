@@ -1,5 +1,5 @@
 import { Hash, Lock, MessagesSquare, PencilLine, Plus, Search, Telescope } from "lucide-react";
-import { memo, type ReactNode, useMemo, useState } from "react";
+import { lazy, memo, type ReactNode, Suspense, useMemo, useState } from "react";
 import { Link } from "wouter";
 import type { RoomView } from "../../core/wire";
 import { usePhone } from "../lib/hooks";
@@ -11,12 +11,15 @@ import { IconButton } from "../parts/IconButton";
 import { ICON } from "../parts/icon";
 import { openOverlay } from "../state";
 import { useStore } from "../store";
-import { SampleStrip } from "./Sample";
+import { useAlone } from "./alone";
+
+const Sample = lazy(() => import("./Sample"));
 
 /** Rooms and direct conversations by recency, with a filter on top. */
 export function Sidebar() {
   const workspace = useStore((state) => state.workspace);
   const inside = useStore(isInside);
+  const alone = useAlone();
   const [filter, setFilter] = useState("");
   const phone = usePhone();
   const Frame = phone ? "main" : "aside";
@@ -121,7 +124,11 @@ export function Sidebar() {
           </Section>
         )}
       </nav>
-      <SampleStrip />
+      {(workspace?.sample || alone) && (
+        <Suspense>
+          <Sample />
+        </Suspense>
+      )}
     </Frame>
   );
 }
