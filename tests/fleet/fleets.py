@@ -24,7 +24,7 @@ from hubbub.fleet.settings import FleetSettings, ProxySettings, RolloutSettings
 from tests.servers import PORTS, reserve
 
 WORKER = Path(__file__).with_name("worker.py")
-PATIENCE = 30.0
+PATIENCE = 60.0
 PORTS_EACH = 12
 
 
@@ -96,9 +96,12 @@ class Fleet:
         return [alarm for alarm in self.status()["alarms"] if not alarm["until"]]
 
     def until(self, condition: Callable[[], Any], seconds: float = PATIENCE) -> float:
-        """Waits for it; how long that took. Fails with what the supervisor said."""
+        """Waits for it; how long that took. Fails with what the supervisor said.
+
+        A condition that raises OSError, for nobody answers yet, is not there yet.
+        """
         began = time.monotonic()
-        while not condition():
+        while not holds(condition):
             if time.monotonic() - began > seconds:
                 raise AssertionError(f"it did not happen within {seconds} s:\n{self.output()}")
             time.sleep(0.02)
@@ -150,6 +153,13 @@ def running_fleet(**changes: Any) -> Iterator[Fleet]:
             fleet.close()
 
 
+def holds(condition: Callable[[], Any]) -> bool:
+    try:
+        return bool(condition())
+    except OSError:
+        return False
+
+
 def free_ports(count: int) -> int:
     """The first of so many ports in a row, kept from other test processes while this one lives."""
     for first in random.sample(range(PORTS.start, PORTS.stop - count), 200):
@@ -168,7 +178,7 @@ def is_free(port: int) -> bool:
     return True
 
 
-def ask(port: int, path: str = "/whoami", seconds: float = 5.0) -> dict[str, Any]:
+def ask(port: int, path: str = "/whoami", seconds: float = 20.0) -> dict[str, Any]:
     """What a worker answers. Raises OSError when it does not, or not with 200."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=seconds) as answer:
         told: dict[str, Any] = json.load(answer)

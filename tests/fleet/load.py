@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -118,4 +118,4 @@ def load(port: int, requests: int = 4, connections: int = 12) -> Iterator[Load]:
     finally:
         made.ended.set()
         for thread in threads:
-            thread.join(PATIENCE * 2)
+            thread.join(PATIENCE)

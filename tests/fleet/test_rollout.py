@@ -14,21 +14,26 @@ import pytest
 
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.settings import FleetSettings, ProxySettings, RolloutSettings, dump_settings
-from tests.fleet.fleets import Fleet, ask, poke, running_fleet
+from tests.fleet.fleets import PATIENCE, Fleet, ask, poke, running_fleet
 from tests.fleet.load import Load, load
 from tests.servers import free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
 
 ROLLOUT = RolloutSettings(
-    ready_seconds=15.0, drain_seconds=0.5, canary_seconds=1.0, warm_seconds=60.0
+    ready_seconds=60.0,
+    drain_seconds=0.5,
+    canary_seconds=1.0,
+    # Whatever else the machine does meanwhile: tests/fleet/test_rollout_canary.py has this rule.
+    canary_slower=1_000.0,
+    warm_seconds=60.0,
 )
 SMOKE = (
     sys.executable,
     "-c",
     "import os, urllib.request\n"
     "assert os.environ['FLEET_OLD']\n"
-    "for url in os.environ['FLEET_NEW'].split(): urllib.request.urlopen(url, timeout=5)\n",
+    "for url in os.environ['FLEET_NEW'].split(): urllib.request.urlopen(url, timeout=30)\n",
 )
 
 
@@ -116,8 +121,8 @@ def test_reload_and_rollback_lose_nothing_and_move_each_client_once(site: Site) 
         site.fleet.call("rollback")
         took = time.monotonic() - began
         assert clients.stale(time.monotonic(), "") == []
-        # Far more than it takes, since the machine may be busy.
-        assert took < 3
+        # Far more than it takes, since the machine may be busy: no worker has to be started.
+        assert took < PATIENCE / 4
         site.fleet.until(lambda: all(len(each) == 2 for each in clients.moves.values()))
         moved_at_most_once(clients, old)
         assert clients.failures == []
@@ -135,7 +140,7 @@ def test_reload_and_rollback_lose_nothing_and_move_each_client_once(site: Site) 
     [
         ("crash-at-boot", {}, "this version cannot start"),
         ("never-ready", {"ready_seconds": 1.0}, "was not ready within 1 s"),
-        ("crash-later", {}, "did not stay so"),
+        ("crash-ready", {}, "did not stay so"),
         ("error", {"smoke": SMOKE}, "HTTP Error 500"),
         ("error", {"canary_seconds": 10.0}, "requests to the new release failed"),
     ],
@@ -264,7 +269,7 @@ def test_workers_that_fail_while_the_old_ones_are_warm_are_rolled_back(site: Sit
     site.fleet.until(crash_until_rolled_back)
     assert site.last()["who"] == "supervisor"
     assert "given up" in site.last()["reason"]
-    assert site.serving() <= before
+    site.fleet.until(lambda: site.serving() <= before)
     last = (site.fleet.settings.directory / "audit.log").read_text().splitlines()[-1]
     assert [json.loads(last)[key] for key in ("who", "verb")] == ["supervisor", "rollback"]
 

@@ -13,13 +13,13 @@ from tests.fleet.fleets import Fleet, ask, running_fleet
 from tests.fleet.load import load
 from tests.servers import free_port
 
-ROLLOUT = RolloutSettings(ready_seconds=15.0, drain_seconds=0.3)
+ROLLOUT = RolloutSettings(ready_seconds=60.0, drain_seconds=0.3)
 
 
 def hold(port: int, count: int, held: ExitStack) -> None:
     """So many upgraded connections with one worker."""
     for _ in range(count):
-        connection = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+        connection = held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
         connection.sendall(b"GET / HTTP/1.1\r\nHost: w\r\nUpgrade: echo\r\n\r\n")
         assert b" 101 " in connection.recv(1024)
 
@@ -52,7 +52,7 @@ def test_scale_adds_ready_workers_and_takes_away_those_with_the_fewest_sockets()
 
 
 def test_a_worker_that_does_not_get_ready_is_no_worker() -> None:
-    with running_fleet(rollout=replace(ROLLOUT, ready_seconds=1.0)) as fleet:
+    with running_fleet(rollout=replace(ROLLOUT, ready_seconds=3.0)) as fleet:
         fleet.ready(2)
         before = {one["name"]: one["pid"] for one in fleet.workers()}
         (fleet.folder / "misbehave").write_text("never-ready")

@@ -59,9 +59,9 @@ def test_it_is_ended_with_all_it_started_when_it_takes_too_long(tmp_path: Path) 
         "print('waiting', flush=True)\n"
         "time.sleep(60)"
     )
-    with pytest.raises(FleetError, match=r"took longer than 2 s\.\nwaiting"):
-        smoke(sys.executable, "-c", code, folder=tmp_path, seconds=2.0)
-    deadline = time.monotonic() + 10
+    with pytest.raises(FleetError, match=r"took longer than 3 s\.\nwaiting"):
+        smoke(sys.executable, "-c", code, folder=tmp_path, seconds=3.0)
+    deadline = time.monotonic() + 60
     while runs(int((tmp_path / "child").read_text())):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -71,7 +71,7 @@ def test_a_worker_that_answers_no_probe_is_killed() -> None:
 
 
 def test_what_all_of_them_lack_is_no_reason_to_restart_them() -> None:
-    with running_fleet(probe_every=0.2, probe_timeout=1.0) as fleet:
+    with running_fleet(probe_every=0.4, probe_timeout=5.0) as fleet:
         before = fleet.ready()
         for worker in before:
             ask(worker["port"], "/unready")
@@ -82,7 +82,7 @@ def test_what_all_of_them_lack_is_no_reason_to_restart_them() -> None:
 
 
 def test_only_one_that_is_not_ready_is_restarted() -> None:
-    with running_fleet(probe_every=0.2, probe_timeout=1.0) as fleet:
+    with running_fleet(probe_every=0.2, probe_timeout=5.0) as fleet:
         first, second = fleet.ready()
         ask(first["port"], "/unready")
         fleet.until(lambda: fleet.worker(first["name"])["restarts"] == 1)

@@ -16,7 +16,7 @@ from hubbub.fleet.processes import start_ticks
 from hubbub.fleet.settings import ProxySettings, dump_settings, parse_settings
 from hubbub.fleet.state import State
 from hubbub.fleet.table import Process
-from tests.fleet.fleets import Fleet, ask, running_fleet
+from tests.fleet.fleets import PATIENCE, Fleet, ask, running_fleet
 from tests.servers import free_port
 
 needs_haproxy = pytest.mark.skipif(
@@ -65,7 +65,7 @@ def test_a_fleet_that_cannot_have_its_proxy_ends_and_says_why() -> None:
     proxy = ProxySettings(http="nonsense")
     with running_fleet(proxy=proxy) as fleet:
         assert fleet.supervisor is not None
-        assert fleet.supervisor.wait(20) == daemon.REFUSED
+        assert fleet.supervisor.wait(PATIENCE) == daemon.REFUSED
         assert "nonsense" in fleet.output()
         assert not fleet.pids()
 
@@ -119,7 +119,7 @@ def test_figures_are_served_for_the_whole_fleet() -> None:
     port = free_port()
     with running_fleet(workers="1", metrics=f"127.0.0.1:{port}") as fleet:
         fleet.ready(1)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as page:
             assert "fleet_workers_ready 1" in page.read().decode()
         with pytest.raises(OSError, match="404"):
             ask(port, "/elsewhere")

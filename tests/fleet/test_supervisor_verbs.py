@@ -21,7 +21,7 @@ from hubbub.fleet.control import SOCKET, call, call_async
 from hubbub.fleet.daemon import unit
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.settings import FleetSettings, ProxySettings, RolloutSettings
-from tests.fleet.fleets import Fleet, ask, running_fleet
+from tests.fleet.fleets import PATIENCE, Fleet, ask, running_fleet
 
 
 def audit(fleet: Fleet) -> list[dict[str, object]]:
@@ -30,7 +30,7 @@ def audit(fleet: Fleet) -> list[dict[str, object]]:
 
 
 def test_a_worker_is_drained_and_taken_back() -> None:
-    with running_fleet(rollout=RolloutSettings(ready_seconds=1.5, drain_seconds=0.2)) as fleet:
+    with running_fleet(rollout=RolloutSettings(ready_seconds=3.0, drain_seconds=0.2)) as fleet:
         first, second = fleet.ready()
         assert fleet.call("drain", worker=first["name"]) == {"worker": "blue-1", "state": "warm"}
         with pytest.raises(OSError, match="503"):
@@ -42,7 +42,7 @@ def test_a_worker_is_drained_and_taken_back() -> None:
         fleet.start()
         assert fleet.worker(first["name"])["state"] == "warm"
         # Longer than it may take to get ready, which is counted from now on.
-        time.sleep(1.5)
+        time.sleep(3)
         assert fleet.call("resume", worker=first["name"])["state"] == "ready"
         assert [one["pid"] for one in fleet.ready()] == [first["pid"], second["pid"]]
 
@@ -126,7 +126,7 @@ def test_who_goes_away_does_not_end_what_was_begun() -> None:
 )
 def test_what_makes_no_sense_gets_a_sentence(one_fleet: Fleet, sent: bytes, said: str) -> None:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
+        client.settimeout(PATIENCE)
         client.connect(str(one_fleet.settings.directory / SOCKET))
         with contextlib.suppress(BrokenPipeError):
             client.sendall(sent)
@@ -143,7 +143,7 @@ def test_only_its_owner_reaches_it_and_a_loop_can_ask_too(one_fleet: Fleet) -> N
     assert stat.S_IMODE(os.stat(directory / SOCKET).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(directory).st_mode) == 0o700
     assert stat.S_IMODE(os.stat(directory / "settings.json").st_mode) == 0o600
-    status = asyncio.run(call_async(directory, "status", who="loop", seconds=10))
+    status = asyncio.run(call_async(directory, "status", who="loop", seconds=PATIENCE))
     assert status["fleet"]["directory"] == str(directory)
     with pytest.raises(FleetError, match="No supervisor runs for"):
         asyncio.run(call_async(directory / "elsewhere", "status", who="loop"))
@@ -169,7 +169,7 @@ def test_a_supervisor_told_to_end_ends_everything() -> None:
         [worker] = fleet.ready(1)
         assert fleet.supervisor is not None
         fleet.supervisor.send_signal(signal.SIGTERM)
-        assert fleet.supervisor.wait(20) == 0
+        assert fleet.supervisor.wait(PATIENCE) == 0
         with pytest.raises(OSError):
             ask(worker["port"])
         assert [(one["verb"], one["who"]) for one in audit(fleet)] == [("down", "SIGTERM")]
@@ -238,7 +238,7 @@ def test_systemd_is_told_that_it_runs() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         address = f"\0fleet-test-{os.getpid()}"
         manager.bind(address)
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE)
         os.environ["NOTIFY_SOCKET"] = address.replace("\0", "@")
         try:
             with running_fleet(workers="1") as fleet:

@@ -31,11 +31,11 @@ from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.anyio
 
-SECONDS = 30.0
+SECONDS = 60.0
 WEBSOCKETS = 20
 POLLING = 6
 DRAIN_SECONDS = 1.0
-GRACE_SECONDS = 4.0
+GRACE_SECONDS = 10.0
 
 
 class Listener:
@@ -312,7 +312,7 @@ async def test_clients_follow_a_drain_and_a_resume(
                 )
                 # At a pace, and not for ever.
                 assert DRAIN_SECONDS / 2 < time.monotonic() - began < SECONDS
-                assert {client.connects for client in clients} == {2}
+                await until(lambda: {client.connects for client in clients} == {2})
                 assert all(len(notes) == 1 for notes in told)
                 assert {note["reason"] for (note,) in told} == {"draining"}
                 # Each in its own turn.
@@ -338,7 +338,7 @@ async def test_clients_follow_a_drain_and_a_resume(
                         sockets(listener, green) == 0 and sockets(listener, blue) == len(clients)
                     )
                 )
-                assert {client.connects for client in clients} == {3}
+                await until(lambda: {client.connects for client in clients} == {3})
                 acknowledged = await written.stop()
                 expected = await asyncio.to_thread(logged, url, room)
                 posted = sum(kind == "message.posted" for _, kind in expected)

@@ -3,7 +3,8 @@
 It can be told to misbehave, by words in `MISBEHAVE` or in a file `misbehave` in its working directory (so that a
 release folder may hold a bad version): `crash-at-boot`, `never-ready`, `error` (500 for everything but the probe),
 `slow` (answers take half a second), `slow-boot` (a second until it listens), `mute` (no heartbeats), `stubborn`
-(ignores STOP), `crash-later` (dies a fifth of a second after its start).
+(ignores STOP), `crash-later` (dies a fifth of a second after its start), `crash-ready` (dies half a second after it
+first said that it is ready).
 
 `GET /` and `/whoami` say who answers and with which headers it was asked; `/block`, `/eat`, `/crash`, `/unready`,
 `/hang` (the probe never answers again) and `/break` (500 from now on) do what they say. A POST is answered with the
@@ -175,7 +176,10 @@ class Worker:
         if path == "/readyz":
             if self.hangs:
                 await asyncio.sleep(BLOCK_SECONDS)
-            return (200 if self.ready and not self.draining else 503), {"draining": self.draining}
+            ready = self.ready and not self.draining
+            if ready and "crash-ready" in self.faults:
+                asyncio.get_running_loop().call_later(0.5, os._exit, 3)
+            return (200 if ready else 503), {"draining": self.draining}
         if path == "/block":
             time.sleep(BLOCK_SECONDS)  # noqa: ASYNC251 - so that the loop stands still
         if path == "/crash":

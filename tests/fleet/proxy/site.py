@@ -25,7 +25,7 @@ from hubbub.fleet.proxy.nginx import Nginx
 from hubbub.fleet.settings import FleetSettings, ProxySettings
 from tests.servers import PORTS, ServerError, end, free_port, private_folder, reserve
 
-SECONDS = 30.0
+SECONDS = 60.0
 DRIVERS: Mapping[str, Callable[[FleetSettings], Proxy]] = {"haproxy": HAProxy, "nginx": Nginx}
 
 

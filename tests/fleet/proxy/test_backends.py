@@ -9,7 +9,15 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from tests.fleet.proxy.site import DRIVERS, Site, Socket, eventually, running_proxy, running_site
+from tests.fleet.proxy.site import (
+    DRIVERS,
+    SECONDS,
+    Site,
+    Socket,
+    eventually,
+    running_proxy,
+    running_site,
+)
 
 pytestmark = pytest.mark.anyio
 POLL = "/socket.io/?EIO=4&transport=polling"
@@ -29,7 +37,7 @@ async def site(driver: str) -> AsyncIterator[Site]:
 async def names(site: Site, count: int = 12) -> set[str]:
     """Who answers so many new clients."""
     async with httpx2.AsyncClient(
-        base_url=site.url, limits=httpx2.Limits(max_keepalive_connections=0)
+        base_url=site.url, timeout=SECONDS, limits=httpx2.Limits(max_keepalive_connections=0)
     ) as client:
         answers = await asyncio.gather(*(client.get("/") for _ in range(count)))
     assert {answer.status_code for answer in answers} == {200}
@@ -95,7 +103,7 @@ async def test_requests_go_on_during_reloads(site: Site) -> None:
     async def load() -> None:
         nonlocal asked
         async with httpx2.AsyncClient(
-            base_url=site.url, timeout=30, limits=httpx2.Limits(max_keepalive_connections=0)
+            base_url=site.url, timeout=SECONDS, limits=httpx2.Limits(max_keepalive_connections=0)
         ) as client:
             while not over.is_set():
                 try:
