@@ -5,19 +5,28 @@ import { defineConfig, type Plugin } from "vite";
 
 const server = process.env.HUBBUB_DEV_SERVER ?? "http://127.0.0.1:8000";
 
-/** What the socket's libraries bring for WebTransport and for binary packets: the server has neither. */
-const plainSocket: Plugin = {
-  name: "plain-socket",
+/** What libraries bring that is not used here, and what stands in its place. */
+const SLIM: [library: RegExp, source: RegExp, file: string][] = [
+  // The server has neither WebTransport nor binary packets.
+  [
+    /\/(engine\.io-client|socket\.io-parser)\//,
+    /^\.\/(webtransport|binary|is-binary)\.js$/,
+    "src/core/plain-socket.ts",
+  ],
+  [/\/lucide-react\/dist\/esm\/icons\//, /^\.\.\/createLucideIcon\.mjs$/, "src/ui/parts/lucide.ts"],
+];
+
+const slim: Plugin = {
+  name: "slim",
   enforce: "pre",
-  resolveId(source, importer) {
-    const unused = /^\.\/(webtransport|binary|is-binary)\.js$/.test(source);
-    if (!unused || !/\/(engine\.io-client|socket\.io-parser)\//.test(importer ?? "")) return null;
-    return fileURLToPath(new URL("src/core/plain-socket.ts", import.meta.url));
+  resolveId(source, importer = "") {
+    const found = SLIM.find(([library, unused]) => library.test(importer) && unused.test(source));
+    return found ? fileURLToPath(new URL(found[2], import.meta.url)) : null;
   },
 };
 
 export default defineConfig({
-  plugins: [plainSocket, react(), tailwindcss()],
+  plugins: [slim, react(), tailwindcss()],
   // The server puts each answer's nonce in the place of this word; on a static host without a CSP it does no harm.
   html: { cspNonce: "__CSP_NONCE__" },
   // wouter brings this for a React without the hook.
