@@ -48,7 +48,7 @@ describe("activity", () => {
         ["task.restored", { ...created, list: "doing" }],
       ]),
     ).toEqual([
-      "Anna added Design logo, in To do",
+      "Anna added Design logo to To do",
       "Ben moved Design logo from To do to Doing",
       "Anna moved Design logo within Doing",
       "Anna archived Design logo",
@@ -88,20 +88,39 @@ describe("activity", () => {
   });
 
   it("tells what changed on a checklist", () => {
+    const by = (actor: string, [kind, data]: [string, unknown]) => [kind, data, actor] as [string, unknown, string];
     expect(
       told([
-        list(["a", "Draft"]),
-        list(["a", "Draft"], ["b", "Print"]),
-        list(["a", "Draft", true], ["b", "Print"]),
-        list(["b", "Print"]),
-        list(["b", "Print it"]),
+        by("anna", list(["a", "Draft"])),
+        by("ben", list(["a", "Draft"], ["b", "Print"])),
+        by("anna", list(["a", "Draft", true], ["b", "Print"])),
+        by("ben", list(["b", "Print"])),
+        by("anna", list(["b", "Print it"])),
+        by("ben", list(["b", "Print it", true], ["c", "Send"])),
+        by("anna", list(["c", "Send"], ["b", "Print it", true])),
       ]),
     ).toEqual([
       "Anna changed the checklist of Design logo, now 0 of 1 done",
-      "Anna added “Print” to the checklist of Design logo",
+      "Ben added “Print” to the checklist of Design logo",
       "Anna ticked “Draft” of Design logo",
-      "Anna removed “Draft” from the checklist of Design logo",
+      "Ben removed “Draft” from the checklist of Design logo",
       "Anna reworded “Print” as “Print it” on the checklist of Design logo",
+      "Ben changed the checklist of Design logo, now 1 of 2 done",
+      "Anna put the checklist into another order of Design logo",
+    ]);
+  });
+
+  it("tells once of what somebody does to a checklist in one go", () => {
+    expect(
+      told([
+        ["task.created", created],
+        list(["a", "Draft"]),
+        list(["a", "Draft"], ["b", "Print"]),
+        list(["a", "Draft"], ["b", "Print"], ["c", "Send"]),
+      ]),
+    ).toEqual([
+      "Anna added Design logo to To do",
+      "Anna added “Draft”, “Print” and “Send” to the checklist of Design logo",
     ]);
   });
 
@@ -137,7 +156,7 @@ describe("activity", () => {
         ["task.archived", { task: "t9", list: "gone" }, "zoe"],
       ]),
     ).toEqual([
-      "Anna added Old one, in Some day",
+      "Anna added Old one to Some day",
       "Anna added the list Ideas",
       "Anna renamed the list Ideas to Some day",
       "Anna made the label Later",

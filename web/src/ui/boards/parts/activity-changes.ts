@@ -67,30 +67,38 @@ function describeLabels(labels: Id[], before: Id[] | undefined, known: Known): V
 
 export function describeChecklist(task: Id, items: ChecklistItem[], known: Known, withTask: WithTask): ActivityPart[] {
   const before = known.checklistOf(task);
+  const verbs = before ? verbsFor(before, items) : [];
+  const [only] = verbs;
+  if (only && verbs.length === 1) return withTask([only, "of"], task);
+  if (before && verbs.length === 0) return withTask(["put the checklist into another order", "of"], task);
   const done = items.filter((item) => item.done).length;
-  if (before === undefined) {
-    const count = items.length > 0 ? `, now ${done} of ${items.length} done` : ", now empty";
-    return withTask(["changed the checklist", "of"], task, count);
-  }
+  const count = items.length > 0 ? `, now ${done} of ${items.length} done` : ", now empty";
+  return withTask(["changed the checklist", "of"], task, count);
+}
+
+/** What was done to get from one checklist to the other, but for the order. */
+function verbsFor(before: ChecklistItem[], items: ChecklistItem[]): string[] {
   const was = new Map(before.map((item) => [item.id, item]));
   const is = new Set(items.map((item) => item.id));
-  const quoted = (found: ChecklistItem[]) =>
-    listNames(
-      found.map((item) => `“${item.text}”`),
-      MOST_NAMES,
-    );
+  const kept = items.filter((item) => was.has(item.id));
+  const quoted = (found: ChecklistItem[]) => listNames(found.map(quote), MOST_NAMES);
   const added = items.filter((item) => !was.has(item.id));
   const removed = before.filter((item) => !is.has(item.id));
-  const ticked = items.filter((item) => item.done && was.get(item.id)?.done === false);
-  const unticked = items.filter((item) => !item.done && was.get(item.id)?.done === true);
-  const reworded = items.filter((item) => was.has(item.id) && was.get(item.id)?.text !== item.text);
-  if (added.length > 0) return withTask([`added ${quoted(added)} to the checklist`, "of"], task);
-  if (removed.length > 0) return withTask([`removed ${quoted(removed)} from the checklist`, "of"], task);
-  if (ticked.length > 0) return withTask([`ticked ${quoted(ticked)}`, "of"], task);
-  if (unticked.length > 0) return withTask([`unticked ${quoted(unticked)}`, "of"], task);
+  const ticked = kept.filter((item) => item.done && !was.get(item.id)?.done);
+  const unticked = kept.filter((item) => !item.done && was.get(item.id)?.done);
+  const reworded = kept.filter((item) => was.get(item.id)?.text !== item.text);
   const [one] = reworded;
-  if (one && reworded.length === 1)
-    return withTask([`reworded “${was.get(one.id)?.text}” as “${one.text}” on the checklist`, "of"], task);
-  if (reworded.length > 0) return withTask([`reworded ${quoted(reworded)} on the checklist`, "of"], task);
-  return withTask(["put the checklist into another order", "of"], task);
+  return [
+    ...(added.length > 0 ? [`added ${quoted(added)} to the checklist`] : []),
+    ...(removed.length > 0 ? [`removed ${quoted(removed)} from the checklist`] : []),
+    ...(ticked.length > 0 ? [`ticked ${quoted(ticked)}`] : []),
+    ...(unticked.length > 0 ? [`unticked ${quoted(unticked)}`] : []),
+    ...(one && reworded.length === 1
+      ? [`reworded “${was.get(one.id)?.text}” as ${quote(one)} on the checklist`]
+      : reworded.length > 0
+        ? [`reworded ${quoted(reworded)} on the checklist`]
+        : []),
+  ];
 }
+
+const quote = (item: ChecklistItem) => `“${item.text}”`;

@@ -38,13 +38,30 @@ export function isHousekeeping(entry: Entry): boolean {
 /** Sentences for entries, newest first; the older ones tell what the newer ones changed. */
 export function describeActivity(entries: Entry[], names: ActivityNames, options: Options = {}): ActivityLine[] {
   const known = new Known(entries, names);
-  const lines = entries.toReversed().map((entry) => {
+  const lines = withoutSteps(entries.toReversed()).map((entry) => {
     const parts = describe(entry, known, options);
     known.apply(entry);
     const actor = entry.actor === options.me ? "You" : names.person(entry.actor);
     return { entry, parts: [{ text: actor }, ...parts] };
   });
   return lines.reverse();
+}
+
+const STEPS_MS = 600_000;
+
+/** Of the changes that somebody makes to a checklist one after the other only the last, which has them all. */
+function withoutSteps(oldestFirst: Entry[]): Entry[] {
+  return oldestFirst.filter((entry, index) => {
+    const next = oldestFirst[index + 1];
+    return !(
+      next &&
+      entry.kind === "checklist.changed" &&
+      next.kind === entry.kind &&
+      next.actor === entry.actor &&
+      (next.data as { task: Id }).task === (entry.data as { task: Id }).task &&
+      Date.parse(next.at) - Date.parse(entry.at) < STEPS_MS
+    );
+  });
 }
 
 export function sentenceOf(line: ActivityLine): string {
@@ -74,8 +91,9 @@ function describe(entry: Entry, known: Known, { me, about }: Options): ActivityP
   switch (kind) {
     case "task.created": {
       const card = data as unknown as Card;
-      const from = card.message ? " from a message" : "";
-      return withTask(card.message ? "made" : "added", card.id, `${from}, in ${list(card.list)}`);
+      return card.message
+        ? withTask("made", card.id, ` from a message, in ${list(card.list)}`)
+        : withTask("added", card.id, ` to ${list(card.list)}`);
     }
     case "task.restored":
       return withTask("restored", data.id);
