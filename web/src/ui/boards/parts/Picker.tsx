@@ -48,7 +48,7 @@ export function PickerPopover({ label, trigger, anchor, initialFocus, children, 
           <Popover.Popup
             aria-label={label}
             initialFocus={initialFocus}
-            className="float-surface appear flex max-h-(--available-height) w-72 max-w-[calc(100vw-16px)] flex-col overflow-y-auto rounded-lg p-1 outline-none"
+            className="float-surface appear flex max-h-(--available-height) w-72 max-w-[calc(100vw-16px)] flex-col overflow-y-auto rounded-lg p-1 outline-none coarse:w-80"
           >
             {children(() => setOpen(false))}
           </Popover.Popup>
@@ -59,7 +59,7 @@ export function PickerPopover({ label, trigger, anchor, initialFocus, children, 
 }
 
 export const MENU_ITEM =
-  "flex min-h-8 cursor-pointer items-center gap-2.5 rounded-md px-2 text-sm outline-none select-none data-highlighted:bg-hover coarse:min-h-11";
+  "flex min-h-8 cursor-pointer items-center gap-2.5 rounded-md px-2 text-sm outline-none select-none max-md:text-base data-highlighted:bg-hover coarse:min-h-11";
 
 interface ChoiceProps<Value extends string> extends PickerProps {
   label: string;

@@ -101,7 +101,7 @@ function RepeatForm({ repeat, day, onChange }: Pick<Props, "repeat" | "day" | "o
             </select>
           </div>
           {unit === "week" && (
-            <fieldset className="flex flex-wrap gap-1">
+            <fieldset className="grid grid-cols-7 gap-1">
               <legend className="sr-only">Days of the week</legend>
               {WEEKDAYS.map((one) => (
                 <button
@@ -110,7 +110,7 @@ function RepeatForm({ repeat, day, onChange }: Pick<Props, "repeat" | "day" | "o
                   aria-label={longWeekday(one)}
                   aria-pressed={days.includes(one)}
                   onClick={() => setDays(days.includes(one) ? days.filter((other) => other !== one) : [...days, one])}
-                  className="h-8 min-w-8 rounded-md bg-hover px-1 text-xs font-medium text-ink-2 aria-pressed:bg-accent aria-pressed:text-on-accent coarse:size-10"
+                  className="h-8 rounded-md bg-hover text-xs font-medium text-ink-2 aria-pressed:bg-accent aria-pressed:text-on-accent coarse:h-10"
                 >
                   {shortWeekday(one).slice(0, 2)}
                 </button>

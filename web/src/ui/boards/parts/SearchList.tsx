@@ -82,7 +82,7 @@ export function SearchList(props: Props) {
             onMouseMove={() => setAt(index)}
             onMouseDown={(event) => event.preventDefault()}
             onClick={() => onToggle(option.id)}
-            className={`flex min-h-8 cursor-pointer items-center gap-2.5 rounded-md px-2 text-sm coarse:min-h-11 ${index === current ? "bg-hover" : ""}`}
+            className={`flex min-h-8 cursor-pointer items-center gap-2.5 rounded-md px-2 text-sm max-md:text-base coarse:min-h-11 ${index === current ? "bg-hover" : ""}`}
           >
             {option.mark}
             <span className="min-w-0 shrink-0 truncate max-w-full">{option.name}</span>

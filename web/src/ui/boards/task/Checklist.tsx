@@ -114,7 +114,7 @@ function NewItem({ board, task }: { board: Id; task: Id }) {
         event.preventDefault();
         add(lines);
       }}
-      className="-mx-2 h-8 w-[calc(100%+16px)] rounded-md bg-transparent pr-2 pl-8.5 text-sm outline-none placeholder:text-ink-3 hover:bg-hover focus:bg-field focus:shadow-[inset_0_0_0_1px_var(--accent)] coarse:h-11 coarse:text-[16px]"
+      className="-mx-2 h-8 w-[calc(100%+16px)] rounded-md bg-transparent pr-2 pl-8.5 text-sm outline-none placeholder:text-ink-3 hover:bg-hover focus:bg-field focus:shadow-[inset_0_0_0_1px_var(--accent)] max-md:text-base coarse:h-11 coarse:pl-11 coarse:text-[16px]"
     />
   );
 }

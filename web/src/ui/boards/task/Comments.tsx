@@ -1,14 +1,18 @@
-import { Clock3, Pencil, Trash2 } from "lucide-react";
+import { Menu } from "@base-ui/react/menu";
+import { Clock3, Ellipsis, Pencil, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { Comment } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
+import { useTouch } from "../../lib/hooks";
 import { personName } from "../../lib/names";
 import { isAdmin } from "../../lib/rooms";
 import { briefTime, fullTime } from "../../lib/time";
 import { Avatar } from "../../parts/Avatar";
 import { IconButton } from "../../parts/IconButton";
+import { ICON } from "../../parts/icon";
 import { attempt, openOverlay } from "../../state";
 import { useStore } from "../../store";
+import { MENU_ITEM } from "../parts/Picker";
 import { useBoardPeople } from "../parts/people";
 import { boardActions, useBoards } from "../store";
 import { LONGEST_COMMENT } from "./CommentBox";
@@ -101,12 +105,7 @@ function CommentRow({ board, comment, speaks }: { board: Id; comment: Comment; s
             </span>
           )}
           {lively && (own || admin) && (
-            <span className="ml-auto flex opacity-0 transition-opacity group-hover/comment:opacity-100 focus-within:opacity-100 coarse:opacity-100">
-              {own && (
-                <IconButton icon={Pencil} label="Edit the comment" small onClick={() => setDraft(comment.body)} />
-              )}
-              <IconButton icon={Trash2} label="Delete the comment" small onClick={remove} />
-            </span>
+            <CommentVerbs onEdit={own ? () => setDraft(comment.body) : undefined} onDelete={remove} />
           )}
         </header>
         {draft !== null ? (
@@ -126,5 +125,39 @@ function CommentRow({ board, comment, speaks }: { board: Id; comment: Comment; s
         )}
       </div>
     </article>
+  );
+}
+
+/** Beside the comment under the pointer; on a touch screen in one menu. */
+function CommentVerbs({ onEdit, onDelete }: { onEdit: (() => void) | undefined; onDelete: () => void }) {
+  const touch = useTouch();
+  if (!touch) {
+    return (
+      <span className="ml-auto flex opacity-0 transition-opacity group-hover/comment:opacity-100 focus-within:opacity-100">
+        {onEdit && <IconButton icon={Pencil} label="Edit the comment" small onClick={onEdit} />}
+        <IconButton icon={Trash2} label="Delete the comment" small onClick={onDelete} />
+      </span>
+    );
+  }
+  return (
+    <Menu.Root>
+      <Menu.Trigger render={<IconButton icon={Ellipsis} label="Comment menu" className="ml-auto" />} />
+      <Menu.Portal>
+        <Menu.Positioner side="bottom" align="end" collisionPadding={8} className="z-50">
+          <Menu.Popup aria-label="Comment menu" className="float-surface appear w-48 rounded-lg p-1 outline-none">
+            {onEdit && (
+              <Menu.Item className={MENU_ITEM} onClick={onEdit}>
+                <Pencil {...ICON} size={16} className="text-ink-2" />
+                Edit
+              </Menu.Item>
+            )}
+            <Menu.Item className={MENU_ITEM} onClick={onDelete}>
+              <Trash2 {...ICON} size={16} className="text-ink-2" />
+              Delete
+            </Menu.Item>
+          </Menu.Popup>
+        </Menu.Positioner>
+      </Menu.Portal>
+    </Menu.Root>
   );
 }

@@ -84,7 +84,7 @@ export function Description({ board, task, description, editable }: Props) {
           type="button"
           data-edit-description
           onClick={editor.start}
-          className="-mx-2 block w-[calc(100%+16px)] rounded-md px-2 py-1.5 text-left text-ink-3 hover:bg-hover coarse:min-h-11"
+          className="-mx-2 block w-[calc(100%+16px)] rounded-md px-2 py-1.5 text-left text-sm text-ink-3 hover:bg-hover max-md:text-base coarse:min-h-11"
         >
           Add a description
         </button>

@@ -200,7 +200,7 @@ function DueLine({ card, editable, change }: Changing) {
             {due_at !== null && (
               <>
                 <DueChip card={{ due_at, due_has_time }} done={status === "done"} />
-                <span className="truncate text-ink-3">{dueDate(card)}</span>
+                <span className="truncate text-sm text-ink-3">{dueDate(card)}</span>
               </>
             )}
           </Value>
@@ -245,7 +245,7 @@ interface ValueProps extends ButtonHTMLAttributes<HTMLButtonElement> {
 function Value({ editable, name, says, nothing, children, ...rest }: ValueProps) {
   const inside = says === "" ? <span className="text-ink-3">{nothing}</span> : children;
   const shape =
-    "flex min-h-8 w-full flex-wrap items-center gap-x-2 gap-y-1 rounded-md px-2 py-1 text-left text-sm coarse:min-h-11";
+    "flex min-h-8 w-full flex-wrap items-center gap-x-2 gap-y-1 rounded-md px-2 py-1 text-left text-sm max-md:text-base coarse:min-h-11";
   if (!editable) return <div className={shape}>{inside}</div>;
   return (
     <button

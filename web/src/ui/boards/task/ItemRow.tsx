@@ -29,7 +29,7 @@ export function ItemRow(props: Props) {
     event.preventDefault();
     onMove(by);
   };
-  const words = `block w-full py-1.5 text-sm leading-5 text-left [overflow-wrap:anywhere] coarse:py-3 ${item.done ? "text-ink-3 line-through decoration-line-strong" : ""}`;
+  const words = `block w-full py-1.5 text-sm leading-5 text-left [overflow-wrap:anywhere] max-md:text-base coarse:py-3 ${item.done ? "text-ink-3 line-through decoration-line-strong" : ""}`;
   return (
     <li
       data-item={item.id}

@@ -103,8 +103,11 @@ function useFocusInside(frame: React.RefObject<HTMLElement | null>, task: Id): v
     if (element && !element.contains(from)) element.focus({ preventScroll: true });
     return () => {
       requestAnimationFrame(() => {
-        if (document.activeElement !== document.body && document.activeElement !== null) return;
-        const card = document.querySelector<HTMLElement>(`[data-task="${CSS.escape(last.current)}"]`);
+        const active = document.activeElement ?? document.body;
+        const own = `[data-task="${CSS.escape(last.current)}"]`;
+        // The board may have given it to the card where its cursor stands, which need not be this task's.
+        if (active !== document.body && (active.matches(own) || !active.matches("[data-task]"))) return;
+        const card = document.querySelector<HTMLElement>(own);
         const back = card ?? (from instanceof HTMLElement && from.isConnected ? from : null);
         back?.focus({ preventScroll: true });
       });

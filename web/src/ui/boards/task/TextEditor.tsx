@@ -28,6 +28,7 @@ export function TextEditor(props: Props) {
     const element = box.current;
     element?.focus();
     element?.setSelectionRange(element.value.length, element.value.length);
+    element?.parentElement?.scrollIntoView({ block: "nearest" });
   }, []);
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.nativeEvent.isComposing) return;
