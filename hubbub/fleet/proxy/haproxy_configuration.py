@@ -214,7 +214,8 @@ def identify(trusted: Sequence[str]) -> Iterable[str]:
     yield "http-request set-var(txn.id) unique-id"
     yield "http-request set-var(txn.scheme) str(http)"
     yield "http-request set-var(txn.scheme) str(https) if { ssl_fc }"
-    yield "http-request set-var(txn.path) path,bytes(0,1000)"
+    # Only for the log: who knows the rest of such a path may read the calendar.
+    yield "http-request set-var(txn.path) path,regsub(^/calendar/.*,/calendar/-),bytes(0,1000)"
     yield "http-request set-var(txn.agent) req.hdr(user-agent),bytes(0,300)"
     if not trusted:
         return

@@ -149,7 +149,8 @@ def maps(trusted: Sequence[str]) -> Iterable[str]:
         " { 1https https; 1http http; default $scheme; }"
     )
     yield 'map $edge_scheme $secure { https "; Secure"; default ""; }'
-    yield 'map $request_uri $bare_path { "~^(?<before_query>[^?]*)" $before_query; }'
+    # Only for the log: who knows the rest of such a path may read the calendar.
+    yield 'map $request_uri $bare_path { "~^/calendar/" "/calendar/-"; "~^(?<before_query>[^?]*)" $before_query; }'
     yield 'map $http_accept $page { "~text/html" 1; default 0; }'
     yield 'map $http_upgrade $onward { "" close; default upgrade; }'
     yield (

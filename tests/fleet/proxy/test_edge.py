@@ -123,16 +123,20 @@ async def test_refuses_an_insane_request_id(site: Site) -> None:
 async def test_logs_each_request_with_its_id(site: Site) -> None:
     async with site.client() as client:
         answer = await client.get('/logged/"quoted"?token=secret', headers={"User-Agent": 'a"b'})
-    identifier = answer.headers["x-request-id"]
+        link = await client.get("/calendar/secret.ics?x=1")
+    assert link.json()["path"] == "/calendar/secret.ics?x=1"
+    wanted = [one.headers["x-request-id"] for one in (answer, link)]
 
     async def logged() -> bool:
-        return any(line["request_id"] == identifier for line in site.log())
+        return {line["request_id"] for line in site.log()}.issuperset(wanted)
 
     await eventually(logged)
-    (line,) = [line for line in site.log() if line["request_id"] == identifier]
+    lines = {line["request_id"]: line for line in site.log()}
+    line, hidden = (lines[identifier] for identifier in wanted)
     assert (line["status"], line["method"], line["client"]) == (200, "GET", "127.0.0.1")
     assert line["path"].startswith("/logged/")
-    assert "secret" not in str(line)
+    assert hidden["path"] == "/calendar/-"
+    assert "secret" not in f"{line} {hidden}"
 
 
 async def test_refuses_a_body_before_the_application_reads_it(site: Site) -> None:
