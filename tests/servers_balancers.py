@@ -32,6 +32,8 @@ defaults
     timeout client 90s
     timeout server 90s
     timeout tunnel 1h
+    # A node that is busy is not one that is gone: without this line it would have no longer than between two checks.
+    timeout check 30s
     retries 3
     # A node that died before it answered: another may serve the request, whose key makes it safe.
     option redispatch 1
