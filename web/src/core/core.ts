@@ -68,6 +68,7 @@ export class Core {
       follow: async (streams) => {
         const ack = await this.connection.request<FollowAck>("follow", { streams });
         if (!ack.ok) throw new ApiError(ack.error.detail, ack.error.status, ack.error);
+        for (const stream of Object.keys(ack.streams)) this.tenant(stream)?.followed(stream);
         return ack.streams;
       },
       unfollow: (streams) => this.connection.tell("unfollow", { streams }),

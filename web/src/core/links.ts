@@ -58,6 +58,7 @@ core.tenants.push({
     }
   },
   reload: () => Promise.resolve(null),
+  followed() {},
   refused() {},
   changed() {},
   acknowledged() {},

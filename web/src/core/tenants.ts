@@ -10,6 +10,8 @@ export interface Tenant {
   apply(entries: Entry[], replayed: boolean): void;
   /** As `FollowerIO.reload`. */
   reload(stream: Id): Promise<number | null>;
+  /** The server has taken note that this stream is followed, again after each reconnect. */
+  followed(stream: Id): void;
   /** The stream may not be followed (any more). */
   refused(stream: Id): void;
   /** As in `OutboxIO`. */

@@ -167,6 +167,10 @@ export class Boards implements Tenant {
     return seq;
   }
 
+  followed(stream: Id): void {
+    this.looking.again(stream);
+  }
+
   refused(stream: Id): void {
     const held = this.held.get(stream);
     if (!held) return;

@@ -23,12 +23,16 @@ export class Looking {
     boards.core.live.listeners.looking = (data, signal) => this.hear(signal, data as unknown as Look);
   }
 
+  /** Others hear of it once the server knows that one follows the board: before that it does not listen. */
   enter(board: Id): void {
     this.mine.set(board, this.mine.get(board) ?? null);
-    this.tell(board);
     if (this.timer !== undefined) return;
     this.timer = setInterval(() => this.beat(), TELL_EVERY_MS);
     document.addEventListener("visibilitychange", this.turned);
+  }
+
+  again(board: Id): void {
+    if (this.mine.has(board)) this.tell(board);
   }
 
   look(board: Id, task: Id | null): void {
