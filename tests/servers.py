@@ -24,7 +24,7 @@ from typing import IO
 import psycopg
 from psycopg import sql
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds a server may take to start or stop; slow machines need them, fast ones never wait."""
 TRIES = 5
 PORTS = range(10_000, 32_000)

@@ -12,7 +12,7 @@ import httpx2
 from tests.servers import free_port
 from tests.support.warm import Process, start_module
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 
 
 class ServerProcess:
@@ -57,7 +57,8 @@ class ServerProcess:
                 if httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200:
                     return
             except httpx2.TransportError:
-                time.sleep(0.02)
+                pass
+            time.sleep(0.02)
         self._log.flush()
         raise RuntimeError("hubbub did not start:\n" + Path(self._log.name).read_text()[-4000:])
 
