@@ -1,7 +1,7 @@
 import { Dialog } from "@base-ui/react/dialog";
 import { X } from "lucide-react";
-import type { ReactNode, RefObject } from "react";
-import { closeOverlay } from "../state";
+import { type ReactNode, type RefObject, useState } from "react";
+import { closeOverlay, useUi } from "../state";
 import { ICON } from "./icon";
 
 interface Props {
@@ -16,9 +16,15 @@ interface Props {
 }
 
 /** A dialog in the middle, or a sheet from below on a phone. If it is the open overlay, closing it clears that. */
-export function Modal({ title, text, wide = false, initialFocus, onClose = closeOverlay, children }: Props) {
+export function Modal({ title, text, wide = false, initialFocus, onClose, children }: Props) {
+  const [opened] = useState(() => useUi.getState().overlay);
+  const close = () => {
+    if (onClose) onClose();
+    // Another may have been opened while this one faded.
+    else if (useUi.getState().overlay === opened) closeOverlay();
+  };
   return (
-    <Dialog.Root defaultOpen onOpenChange={(open) => !open && setTimeout(onClose, 120)}>
+    <Dialog.Root defaultOpen onOpenChange={(open) => !open && setTimeout(close, 120)}>
       <Dialog.Portal>
         <Dialog.Backdrop className="fade fixed inset-0 z-40 bg-scrim" />
         <Dialog.Viewport className="fixed inset-0 z-40 flex items-end justify-center md:items-center md:p-8">
