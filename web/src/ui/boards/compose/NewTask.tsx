@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import { useLocation } from "wouter";
 import type { BoardView } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
@@ -24,9 +24,10 @@ const LAST_BOARD = "hubbub-task-board";
 export default function NewTask(props: Props) {
   const { boards, error, load } = useIndex();
   const [, navigate] = useLocation();
+  const title = useRef<HTMLInputElement>(null);
   const mine = useMemo(() => boards?.filter(({ right }) => right === "edit" || right === "manage"), [boards]);
   return (
-    <Modal title="New task">
+    <Modal title="New task" initialFocus={title}>
       {error !== null && (
         <div className="flex items-center justify-between gap-4">
           <p className="text-sm text-danger-ink">{error}</p>
@@ -47,7 +48,7 @@ export default function NewTask(props: Props) {
           </Button>
         </div>
       )}
-      {mine && mine.length > 0 && <Form {...props} boards={[...mine].sort(byName)} />}
+      {mine && mine.length > 0 && <Form {...props} boards={[...mine].sort(byName)} field={title} />}
       {!mine && error === null && <div className="h-64" aria-busy="true" />}
     </Modal>
   );
@@ -67,7 +68,7 @@ function firstBoard(boards: BoardView[], room: Id | undefined): Id {
   return found?.id ?? boards[0]?.id ?? "";
 }
 
-function Form({ boards, ...props }: Props & { boards: BoardView[] }) {
+function Form({ boards, field, ...props }: Props & { boards: BoardView[]; field: RefObject<HTMLInputElement | null> }) {
   const { message, room, made } = props;
   const [words] = useState(() => wordsOf(props));
   const [board, setBoard] = useState(() => firstBoard(boards, message?.room ?? room));
@@ -77,6 +78,8 @@ function Form({ boards, ...props }: Props & { boards: BoardView[] }) {
   const people = useAssignable(board);
   const me = useStore((state) => state.me?.id);
   useEffect(() => boardActions.openBoard(board), [board]);
+  // The boards may have come after the dialog.
+  useEffect(() => field.current?.focus(), [field]);
   const lists = data?.lists ?? [];
   const form = useForm(async (given) => {
     const assignee = textOf(given, "assignee");
@@ -101,6 +104,7 @@ function Form({ boards, ...props }: Props & { boards: BoardView[] }) {
   return (
     <form className="grid gap-4" onSubmit={form.onSubmit}>
       <Field
+        ref={field}
         label="Title"
         name="title"
         required
