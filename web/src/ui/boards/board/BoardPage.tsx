@@ -31,6 +31,7 @@ export default function BoardPage({ board }: { board: Id }) {
   const task = params?.task;
   useEffect(() => boardActions.openBoard(board), [board]);
   useEffect(() => startAnew, []);
+  useOpened(scene, task);
   if (state?.gone) {
     return (
       <Alone>
@@ -77,6 +78,19 @@ export default function BoardPage({ board }: { board: Id }) {
     </>
   );
 }
+
+/** The card of the task that is open stands out, and beside the panel. */
+function useOpened(scene: Scene, task: Id | undefined): void {
+  useEffect(() => {
+    useBoardUi.setState({ open: task ?? null });
+    if (task === undefined) return;
+    const timer = setTimeout(() => scene.reveal(useBoardUi.getState().cursor?.lane ?? "", task), SETTLED_MS);
+    return () => clearTimeout(timer);
+  }, [scene, task]);
+}
+
+/** The panel has taken its room by then. */
+const SETTLED_MS = 250;
 
 function Alone({ children }: { children: ReactNode }) {
   return <main className="m-auto">{children}</main>;

@@ -42,7 +42,7 @@ export function BoardView({ scene, data, by }: Props) {
   scene.root = root;
 
   useCursor(grid);
-  useDragging(scene, root, editable);
+  useDragging(scene, root, editable, phone && by === null);
   useCarriedKept(scene);
   useKeys(scene, root);
   usePresses(scene, root);

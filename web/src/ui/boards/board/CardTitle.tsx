@@ -16,7 +16,7 @@ interface Props {
 export function CardTitle({ id, card, editing, selected }: Props) {
   if (editing) return <TitleField card={card} />;
   return (
-    <h3 id={id} className="line-clamp-5 pr-5 leading-5 font-normal tracking-normal break-words text-ink">
+    <h3 id={id} className="line-clamp-5 pr-5 leading-5 coarse:pr-7 font-normal tracking-normal break-words text-ink">
       {card.title}
       {selected && <span className="sr-only">, selected</span>}
     </h3>

@@ -55,14 +55,18 @@ export const Cell = memo(function Cell({ lane, list, label, tasks, scroller, sha
     },
     [pinned, near],
   );
-  const getItemKey = useCallback((index: number) => keyOf(rows[index] ?? ""), [rows]);
+  // Asked of every row whenever one is measured: as little as can be. A key is the same before and after its task is
+  // confirmed.
+  const { keys } = useBoards.getState();
+  const cards = scene.data?.tasks;
+  const getItemKey = useCallback((index: number) => keys[rows[index] ?? ""] ?? rows[index] ?? "", [rows, keys]);
   const virtualizer = useVirtualizer<HTMLElement, Element>({
     count: rows.length,
     getScrollElement: () => scroller,
     getItemKey,
     estimateSize: (index) => {
       const row = rows[index];
-      return row === GAP ? height : estimateCard(scene.card(row ?? ""));
+      return row === GAP ? height : estimateCard(cards?.[row ?? ""]);
     },
     rangeExtractor,
     scrollMargin: margin,
@@ -112,6 +116,3 @@ export const Cell = memo(function Cell({ lane, list, label, tasks, scroller, sha
     </div>
   );
 });
-
-/** The same before and after a new task is confirmed. */
-const keyOf = (row: Id) => useBoards.getState().keys[row] ?? row;

@@ -52,7 +52,7 @@ function CardImage({ task }: { task: string }) {
       {company > 1 && (
         <div className="absolute inset-0 translate-x-1 translate-y-1 rounded-lg bg-raised shadow-[inset_0_0_0_1px_var(--line-strong)]" />
       )}
-      <div className="float-surface relative rounded-lg px-3 py-2.5 text-sm">
+      <div className="float-surface relative rounded-lg px-3 py-2.5 text-sm max-md:text-[15px]">
         <Labels board={board} ids={card.labels} />
         <p className="line-clamp-5 pr-5 leading-5 break-words">{card.title}</p>
         <Facts card={card} pending={false} />

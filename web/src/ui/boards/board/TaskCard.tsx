@@ -35,6 +35,7 @@ export const TaskCard = memo(function TaskCard({ task, lane, lifted }: Props) {
   const editable = useEditable(board);
   const selected = useBoardUi((ui) => ui.selected.has(task));
   const here = useBoardUi((ui) => ui.cursor?.task === task && ui.cursor.lane === lane);
+  const open = useBoardUi((ui) => ui.open === task);
   const pending = useBoards((state) => (state.boards[board]?.pending[task] ?? 0) > 0);
   const editing = useBoardUi((ui) => ui.editing === task && ui.cursor?.lane === lane);
   const company = useBoardUi(({ carried }) => (lifted && carried?.kind === "tasks" ? carried.ids.length : 1));
@@ -51,7 +52,9 @@ export const TaskCard = memo(function TaskCard({ task, lane, lifted }: Props) {
       className={`group/card relative cursor-default rounded-lg px-3 py-2.5 text-sm select-none max-md:text-[15px] [-webkit-touch-callout:none] ${
         selected
           ? "bg-accent-soft shadow-[inset_0_0_0_1.5px_var(--accent)]"
-          : "bg-raised shadow-[inset_0_0_0_1px_var(--line)] hover:shadow-[inset_0_0_0_1px_var(--line-strong)]"
+          : open
+            ? "bg-raised shadow-[inset_0_0_0_1.5px_var(--accent)]"
+            : "bg-raised shadow-[inset_0_0_0_1px_var(--line)] hover:shadow-[inset_0_0_0_1px_var(--line-strong)]"
       } ${lifted ? "z-10 shadow-float outline-2 outline-accent" : ""}`}
     >
       <Labels board={board} ids={card.labels} />
@@ -64,7 +67,7 @@ export const TaskCard = memo(function TaskCard({ task, lane, lifted }: Props) {
           tabIndex={-1}
           aria-label={`Menu of ${card.title}`}
           onClick={(event) => useBoardUi.setState({ menu: { task, lane, anchor: event.currentTarget } })}
-          className="absolute top-1 right-1 inline-flex size-7 items-center justify-center rounded-md bg-raised text-ink-3 opacity-0 transition-opacity group-hover/card:opacity-100 hover:bg-hover hover:text-ink focus-visible:opacity-100 coarse:size-10 coarse:bg-transparent coarse:opacity-100"
+          className="absolute top-1 right-1 inline-flex size-7 items-center justify-center rounded-md bg-raised text-ink-3 opacity-0 transition-opacity group-hover/card:opacity-100 hover:bg-hover hover:text-ink focus-visible:opacity-100 coarse:top-0 coarse:right-0 coarse:size-10 coarse:bg-transparent coarse:opacity-100"
         >
           <Ellipsis {...ICON} />
         </button>

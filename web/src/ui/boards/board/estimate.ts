@@ -9,7 +9,7 @@ const FACTS_PX = 28;
 /** About how high a card will be, before it is drawn. */
 export function estimateCard(card: Card | undefined): number {
   if (!card) return FRAME_PX + LINE_PX;
-  const lines = Math.max(1, Math.ceil(card.title.length / LINE_CHARACTERS));
+  const lines = 1 + Math.trunc(card.title.length / LINE_CHARACTERS);
   return FRAME_PX + lines * LINE_PX + (card.labels.length > 0 ? LABELS_PX : 0) + (hasFacts(card) ? FACTS_PX : 0);
 }
 

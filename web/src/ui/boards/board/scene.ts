@@ -29,8 +29,6 @@ export class Scene {
   grid: Grid = { by: null, lanes: [], lists: [], cells: {} };
   readonly cells = new Map<string, CellHandle>();
   root: HTMLElement | null = null;
-  /** The click that ends a drag is none. */
-  quiet = false;
 
   constructor(readonly board: Id) {}
 

@@ -39,6 +39,8 @@ interface BoardUi {
   selected: ReadonlySet<Id>;
   /** Where a range begins. */
   anchor: Id | null;
+  /** Task that is open beside the board. */
+  open: Id | null;
   /** Task whose title is being edited. */
   editing: Id | null;
   /** Cell that new tasks are written into, and at which end. */
@@ -55,6 +57,7 @@ const START: BoardUi = {
   cursor: null,
   selected: new Set(),
   anchor: null,
+  open: null,
   editing: null,
   adding: null,
   renaming: null,

@@ -5,13 +5,13 @@ import { carryList, carryTasks, dropCarried, putBack, shiftTo } from "./carrying
 import { flipping } from "./flip";
 import { listPlaceAt, placeAt } from "./locate";
 import { cellKey } from "./model/grid";
+import { Paging } from "./paging";
 import type { Scene } from "./scene";
 import { useBoardUi } from "./state";
 
 const LIFT_PX = 5;
 const HOLD_MS = 280;
 const HOLD_SLACK_PX = 8;
-const QUIET_MS = 60;
 
 type Grabbed = { task: Id; lane: string } | { list: Id };
 
@@ -34,14 +34,15 @@ function grabbedBy(target: EventTarget | null): Grabbed | null {
  * Drags with mouse, pen and long press. The whole board is the one thing the library drags, so that cards may come and go
  * with scrolling; which card is meant is where the press was.
  */
-export function useDragging(scene: Scene, root: HTMLElement | null, editable: boolean): void {
+export function useDragging(scene: Scene, root: HTMLElement | null, editable: boolean, paged: boolean): void {
   useEffect(() => {
     if (!root || !editable) return;
     let grabbed: Grabbed | null = null;
     let moved = false;
+    const paging = paged ? new Paging(scene) : null;
     const manager = new DragDropManager({
       modifiers: [],
-      plugins: [AutoScroller.configure({ acceleration: 16, threshold: { x: 0.1, y: 0.12 } })],
+      plugins: [AutoScroller.configure({ acceleration: 22, threshold: { x: paged ? 0 : 0.1, y: 0.14 } })],
       sensors: [
         PointerSensor.configure({
           activatorElements: [root],
@@ -91,15 +92,14 @@ export function useDragging(scene: Scene, root: HTMLElement | null, editable: bo
         const { x, y } = operation.position.initial;
         moved ||= Math.hypot(to.x - x, to.y - y) > HOLD_SLACK_PX;
         follow(to.x, to.y);
+        paging?.follow(to.x);
         aim();
       }),
       manager.monitor.addEventListener("dragend", ({ canceled, operation }) => {
         root.removeEventListener("scroll", onScroll, { capture: true });
         cancelAnimationFrame(frame);
-        scene.quiet = true;
-        setTimeout(() => {
-          scene.quiet = false;
-        }, QUIET_MS);
+        paging?.stop();
+        swallowClick();
         const { carried } = useBoardUi.getState();
         if (!carried || (carried.kind === "tasks" && carried.by === "keys")) return;
         const held =
@@ -108,8 +108,11 @@ export function useDragging(scene: Scene, root: HTMLElement | null, editable: bo
         else if (held && !moved && carried.kind === "tasks") {
           // A finger that rests and does not move asks for the menu.
           putBack(scene);
-          const anchor = scene.element(carried.from.lane, carried.lead);
-          if (anchor) useBoardUi.setState({ menu: { task: carried.lead, lane: carried.from.lane, anchor } });
+          const { lead, from } = carried;
+          requestAnimationFrame(() => {
+            const anchor = scene.element(from.lane, lead);
+            if (anchor) useBoardUi.setState({ menu: { task: lead, lane: from.lane, anchor } });
+          });
         } else dropCarried(scene);
       }),
       useBoardUi.subscribe(({ carried }, before) => {
@@ -121,10 +124,11 @@ export function useDragging(scene: Scene, root: HTMLElement | null, editable: bo
     return () => {
       for (const stop of unlisten) stop();
       cancelAnimationFrame(frame);
+      paging?.stop();
       source.destroy();
       manager.destroy();
     };
-  }, [scene, root, editable]);
+  }, [scene, root, editable, paged]);
 }
 
 function lift(scene: Scene, grabbed: Grabbed, x: number, y: number): boolean {
@@ -139,4 +143,12 @@ function lift(scene: Scene, grabbed: Grabbed, x: number, y: number): boolean {
   if (!carryTasks(scene, grabbed.task, grabbed.lane, "pointer", height)) return false;
   navigator.vibrate?.(8);
   return scene.cells.has(cellKey(grabbed.lane, scene.card(grabbed.task)?.list ?? ""));
+}
+
+/** The press that ends a drag clicks nothing, whenever the browser comes to say that it did. */
+function swallowClick(): void {
+  const end = new AbortController();
+  const { signal } = end;
+  window.addEventListener("click", (event) => event.detail > 0 && event.stopPropagation(), { capture: true, signal });
+  window.addEventListener("pointerdown", () => end.abort(), { capture: true, signal });
 }

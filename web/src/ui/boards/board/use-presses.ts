@@ -18,7 +18,7 @@ export function usePresses(scene: Scene, root: HTMLElement | null): void {
     if (!root) return;
     const onClick = (event: MouseEvent) => {
       const target = event.target as Element;
-      if (scene.quiet || target.closest(CONTROLS)) return;
+      if (target.closest(CONTROLS)) return;
       const { task, lane = "" } = target.closest<HTMLElement>("[data-card]")?.dataset ?? {};
       const { selected, anchor, cursor } = useBoardUi.getState();
       if (task === undefined) return clearSelection();
