@@ -18,13 +18,15 @@ interface Props {
   placed: Placed;
   month: number;
   today: number;
+  /** Not all tasks are here yet. */
+  partial: boolean;
   editable: boolean;
 }
 
 const HEIGHTS: Record<AgendaRow["kind"], number> = { day: 44, loose: 56, task: 52 };
 
 /** A month's tasks day by day: the calendar of a phone. */
-export function Agenda({ placed, month, today, editable }: Props) {
+export function Agenda({ placed, month, today, partial, editable }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const rows = useMemo(
     () => agendaRows(placed, firstOfMonth(month), firstOfMonth(month + 1), today),
@@ -37,13 +39,15 @@ export function Agenda({ placed, month, today, editable }: Props) {
     getItemKey: (index) => keyOf(rows[index]),
     overscan: 8,
   });
-  const shown = useRef<number | null>(null);
+  // What comes later may stand in front of what was scrolled to.
+  const shown = useRef("");
   useEffect(() => {
-    if (shown.current === month) return;
-    shown.current = month;
+    const state = `${month} ${partial}`;
+    if (shown.current === state) return;
+    shown.current = state;
     const at = rows.findIndex((row) => row.kind === "day" && row.day >= today);
     virtualizer.scrollToIndex(Math.max(0, at), { align: "start" });
-  }, [rows, month, today, virtualizer]);
+  }, [rows, month, today, partial, virtualizer]);
   if (rows.length === 0) return <p className="px-4 py-6 text-ink-3">Nothing is due this month.</p>;
   return (
     <div ref={frame} className="min-h-0 grow overflow-y-auto pb-4" data-testid="agenda">

@@ -1,6 +1,6 @@
 import { ChevronLeft, ChevronRight } from "lucide-react";
 import { useMemo, useState } from "react";
-import { useSearchParams } from "wouter";
+import { useRoute, useSearchParams } from "wouter";
 import type { Id } from "../../../core/wire";
 import { useMedia, useNow, usePhone } from "../../lib/hooks";
 import { dayNumber } from "../../lib/time";
@@ -20,9 +20,11 @@ const FIRST = firstWeekday(navigator.language);
 /** The board's tasks on the days they are due: a month, or day by day on a phone. */
 export default function CalendarView({ board }: { board: Id }) {
   const data = useBoards((state) => state.boards[board]?.data);
+  const partial = useBoards((state) => state.boards[board]?.partial ?? false);
   const fits = useMatch(board);
   const phone = usePhone();
-  const roomy = useMedia("(min-width: 1280px)");
+  const [besideTask] = useRoute("/boards/:board/t/:task");
+  const roomy = useMedia("(min-width: 1280px)") && !besideTask;
   const [tray, setTray] = useState<boolean | null>(null);
   const today = dayNumber(useNow(MINUTE_MS, true));
   const [params, setParams] = useSearchParams();
@@ -52,8 +54,8 @@ export default function CalendarView({ board }: { board: Id }) {
           Today
         </Button>
         <span className="grow" />
-        {!phone && editable && (
-          <span className="truncate text-xs text-ink-3 max-lg:hidden">
+        {!phone && editable && !besideTask && (
+          <span className="truncate text-xs text-ink-3 max-xl:hidden">
             Drag a task to another day, or press Shift and an arrow on it
           </span>
         )}
@@ -71,7 +73,7 @@ export default function CalendarView({ board }: { board: Id }) {
         )}
       </div>
       {phone ? (
-        <Agenda placed={placed} month={month} today={today} editable={editable} />
+        <Agenda placed={placed} month={month} today={today} partial={partial} editable={editable} />
       ) : (
         <MonthGrid
           placed={placed}

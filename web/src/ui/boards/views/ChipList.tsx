@@ -7,6 +7,8 @@ import { TaskChip } from "./TaskChip";
 interface Props {
   cards: Card[];
   className?: string;
+  /** As high as its tasks, up to so many of them; otherwise as high as there is room. */
+  most?: number;
   editable?: boolean;
   lifted?: Id | null;
   /** Beside each task. */
@@ -16,7 +18,7 @@ interface Props {
 const LINE_PX = 28;
 
 /** Tasks as chips, one a line; only those in sight exist. */
-export function ChipList({ cards, className = "", editable = false, lifted = null, aside }: Props) {
+export function ChipList({ cards, className = "", most, editable = false, lifted = null, aside }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const virtualizer = useVirtualizer({
     count: cards.length,
@@ -26,7 +28,11 @@ export function ChipList({ cards, className = "", editable = false, lifted = nul
     overscan: 8,
   });
   return (
-    <div ref={frame} className={`overflow-y-auto ${className}`}>
+    <div
+      ref={frame}
+      className={`overflow-y-auto ${className}`}
+      style={most === undefined ? undefined : { height: Math.min(cards.length, most) * LINE_PX }}
+    >
       <div className="relative" style={{ height: virtualizer.getTotalSize() }}>
         {virtualizer.getVirtualItems().map(({ index, key, start }) => {
           const card = cards[index];

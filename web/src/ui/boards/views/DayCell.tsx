@@ -66,7 +66,7 @@ export const DayCell = memo(function DayCell({ day, cards, fit, own, today, over
           {() => (
             <>
               <p className="px-2 py-1.5 text-sm font-medium">{dayInFull(day)}</p>
-              <ChipList cards={cards} className="h-72" />
+              <ChipList cards={cards} most={10} />
             </>
           )}
         </PickerPopover>

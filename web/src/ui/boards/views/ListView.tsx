@@ -132,7 +132,7 @@ function Rows({ board, name, rows, editable, columns, onToggle, onAdd }: RowsPro
       role="table"
       aria-label={`Tasks of ${name}`}
       aria-rowcount={rows.length + 1}
-      className="flex min-h-0 min-w-0 grow flex-col"
+      className="@container flex min-h-0 min-w-0 grow flex-col"
       data-testid="list-view"
     >
       {columns}

@@ -49,6 +49,7 @@ export const TaskChip = memo(function TaskChip({ card, editable, lifted }: Props
       } ${lifted ? "opacity-40" : ""} ${editable ? "cursor-grab" : ""}`}
     >
       {card.priority === "high" && !done && <PriorityMark priority="high" named />}
+      {late && !card.due_has_time && <span className="size-1.5 shrink-0 rounded-full bg-danger" aria-hidden="true" />}
       {card.due_has_time && card.due_at && (
         <span className={`shrink-0 tabular-nums ${late ? "font-semibold text-danger-ink" : "opacity-80"}`}>
           {clockTime(card.due_at)}

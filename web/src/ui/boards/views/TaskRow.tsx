@@ -1,7 +1,7 @@
 /* biome-ignore-all lint/a11y/useSemanticElements: only the rows in sight exist, each in its own place, so the table is one by its roles */
 /* biome-ignore-all lint/a11y/useFocusableInteractive: what is in rows and cells can be focused */
 import { AlignLeft, MessageSquare } from "lucide-react";
-import { memo, type ReactElement } from "react";
+import { memo, type ReactElement, type ReactNode } from "react";
 import { Link, useSearch } from "wouter";
 import type { Card, TaskChange } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
@@ -13,11 +13,13 @@ import { DueChip } from "../parts/DueChip";
 import { DuePicker } from "../parts/DuePicker";
 import { LabelChip } from "../parts/LabelChip";
 import { PeopleStack } from "../parts/PeopleStack";
+import type { PickerProps } from "../parts/Picker";
 import { PRIORITY_NAMES, PriorityMark } from "../parts/PriorityMark";
 import { PriorityPicker } from "../parts/PriorityPicker";
 import { taskPath } from "../paths";
 import { boardActions, useBoards } from "../store";
-import { COLUMNS } from "./ListColumns";
+import { COLUMNS, WIDE_ONLY } from "./ListColumns";
+import { OnDemand } from "./OnDemand";
 
 interface Props {
   board: Id;
@@ -110,9 +112,8 @@ function PhoneCells({ card, done }: { card: Card; done: boolean }) {
   );
 }
 
-const CELL = "flex min-w-0 items-center";
 const CHANGER =
-  "-ml-2 inline-flex h-7 max-w-full min-w-9 items-center gap-2 rounded-md px-2 text-xs text-ink-2 hover:bg-hover hover:text-ink data-popup-open:bg-hover";
+  "-ml-2 inline-flex h-7 min-w-8 items-center gap-2 rounded-md px-2 text-left text-xs whitespace-nowrap text-ink-2 hover:bg-hover hover:text-ink data-popup-open:bg-hover";
 
 function WideCells({ card, done, editable }: { card: Card; done: boolean; editable: boolean }) {
   const change = (wanted: TaskChange) => void attempt(() => boardActions.changeTask(card.board, card.id, wanted));
@@ -122,7 +123,7 @@ function WideCells({ card, done, editable }: { card: Card; done: boolean; editab
         <span className="flex min-w-0 grow items-center gap-3 pl-5">
           <Title card={card} done={done} />
           <Marks card={card} />
-          <span className="ml-auto flex min-w-0 shrink-0 gap-1 px-3 max-lg:hidden">
+          <span className="ml-auto flex min-w-0 shrink-0 gap-1 px-3 @max-4xl:hidden">
             <Labels card={card} most={3} />
           </span>
         </span>
@@ -133,18 +134,22 @@ function WideCells({ card, done, editable }: { card: Card; done: boolean; editab
         shown={
           <>
             <PriorityMark priority={card.priority} named />
-            {card.priority ? PRIORITY_NAMES[card.priority] : <span className="sr-only">none</span>}
+            <span className="@max-4xl:sr-only">
+              {card.priority ? PRIORITY_NAMES[card.priority] : <span className="sr-only">none</span>}
+            </span>
           </>
         }
-        picker={(trigger) => (
-          <PriorityPicker priority={card.priority} onChange={(priority) => change({ priority })} trigger={trigger} />
+        kind="menu"
+        picker={(picker) => (
+          <PriorityPicker {...picker} priority={card.priority} onChange={(priority) => change({ priority })} />
         )}
       />
       <Changeable
         editable={editable}
         label={`Due date of ${card.title}`}
         shown={card.due_at ? <DueChip card={card} done={done} /> : <Unset editable={editable}>Set a date</Unset>}
-        picker={(trigger) => <DuePicker due={card} onChange={change} trigger={trigger} />}
+        kind="dialog"
+        picker={(picker) => <DuePicker {...picker} due={card} onChange={change} />}
       />
       <Changeable
         editable={editable}
@@ -153,19 +158,20 @@ function WideCells({ card, done, editable }: { card: Card; done: boolean; editab
           card.assignees.length > 0 ? (
             <PeopleStack board={card.board} ids={card.assignees} />
           ) : (
-            <Unset editable={editable}>Give it</Unset>
+            <Unset editable={editable}>Assign</Unset>
           )
         }
-        picker={(trigger) => (
+        kind="dialog"
+        picker={(picker) => (
           <AssigneePicker
+            {...picker}
             board={card.board}
             chosen={card.assignees}
             onChange={(assignees) => change({ assignees })}
-            trigger={trigger}
           />
         )}
       />
-      <Cell>
+      <Cell look={WIDE_ONLY}>
         <time dateTime={card.changed_at} className="truncate text-xs text-ink-3 tabular-nums">
           {briefTime(card.changed_at)}
         </time>
@@ -174,9 +180,9 @@ function WideCells({ card, done, editable }: { card: Card; done: boolean; editab
   );
 }
 
-function Cell({ children }: { children: React.ReactNode }) {
+function Cell({ look = "", children }: { look?: string; children: ReactNode }) {
   return (
-    <div role="cell" className={CELL}>
+    <div role="cell" className={`flex min-w-0 items-center ${look}`}>
       {children}
     </div>
   );
@@ -194,21 +200,26 @@ interface ChangeableProps {
   editable: boolean;
   label: string;
   shown: ReactElement;
-  picker: (trigger: ReactElement<Record<string, unknown>>) => ReactElement;
+  kind: "menu" | "dialog";
+  picker: (props: PickerProps) => ReactNode;
 }
 
 /** A cell that opens a picker for whoever may change it. */
-function Changeable({ editable, label, shown, picker }: ChangeableProps) {
-  if (!editable) return <Cell>{shown}</Cell>;
+function Changeable({ editable, label, shown, kind, picker }: ChangeableProps) {
+  if (!editable) {
+    return (
+      <Cell>
+        <span className="inline-flex min-w-0 items-center gap-2 text-xs text-ink-2">{shown}</span>
+      </Cell>
+    );
+  }
   return (
     <Cell>
       <span className="relative z-1 min-w-0">
-        {picker(
-          <button type="button" className={CHANGER}>
-            <span className="sr-only">{label}: </span>
-            {shown}
-          </button>,
-        )}
+        <OnDemand kind={kind} picker={picker} className={CHANGER}>
+          <span className="sr-only">{label}: </span>
+          {shown}
+        </OnDemand>
       </span>
     </Cell>
   );

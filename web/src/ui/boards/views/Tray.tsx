@@ -5,6 +5,7 @@ import { attempt } from "../../state";
 import { DuePicker } from "../parts/DuePicker";
 import { boardActions } from "../store";
 import { ChipList } from "./ChipList";
+import { OnDemand } from "./OnDemand";
 
 interface Props {
   cards: Card[];
@@ -45,18 +46,19 @@ export function Tray({ cards, editable, over, lifted }: Props) {
 /** Gives a task its date without dragging. */
 export function SetDate({ card, className = "size-6" }: { card: Card; className?: string }) {
   return (
-    <DuePicker
-      due={card}
-      onChange={(change) => void attempt(() => boardActions.changeTask(card.board, card.id, change))}
-      trigger={
-        <button
-          type="button"
-          aria-label={`Date of ${card.title}`}
-          className={`inline-flex shrink-0 items-center justify-center rounded text-ink-3 hover:bg-hover hover:text-ink ${className}`}
-        >
-          <CalendarPlus size={16} strokeWidth={1.75} aria-hidden="true" />
-        </button>
-      }
-    />
+    <OnDemand
+      kind="dialog"
+      aria-label={`Date of ${card.title}`}
+      className={`inline-flex shrink-0 items-center justify-center rounded text-ink-3 hover:bg-hover hover:text-ink ${className}`}
+      picker={(picker) => (
+        <DuePicker
+          {...picker}
+          due={card}
+          onChange={(change) => void attempt(() => boardActions.changeTask(card.board, card.id, change))}
+        />
+      )}
+    >
+      <CalendarPlus size={16} strokeWidth={1.75} aria-hidden="true" />
+    </OnDemand>
   );
 }
