@@ -1,4 +1,4 @@
-import { Activity, type LucideIcon, MessageSquare, Users } from "lucide-react";
+import { Activity, type LucideIcon, MessageSquare, SquareKanban, Users } from "lucide-react";
 import { Link, useLocation, useRoute } from "wouter";
 import { initials } from "../lib/names";
 import { isAdmin, isInside } from "../lib/rooms";
@@ -12,9 +12,11 @@ export function Rail({ bottom }: { bottom: boolean }) {
   const workspace = useStore((state) => state.workspace);
   const inside = useStore(isInside);
   const admin = useStore(isAdmin);
+  const guest = useStore((state) => state.me?.role === "guest");
   const waiting = useStore((state) => Object.values(state.rooms).some((room) => room.joined && room.unread > 0));
   const [atHome] = useRoute("/");
   const [inRoom] = useRoute("/r/*?");
+  const [atBoards] = useRoute("/boards/*?");
   const [atPeople] = useRoute("/people");
   const [atOperations] = useRoute("/operations");
   const chat = useLastChat();
@@ -44,6 +46,7 @@ export function Rail({ bottom }: { bottom: boolean }) {
         dot={waiting}
         bottom={bottom}
       />
+      {!guest && <RailLink to="/boards" icon={SquareKanban} label="Boards" current={atBoards} bottom={bottom} />}
       {inside && <RailLink to="/people" icon={Users} label="People" current={atPeople} bottom={bottom} />}
       {admin && <RailLink to="/operations" icon={Activity} label="Operations" current={atOperations} bottom={bottom} />}
       {!bottom && <span className="grow" />}

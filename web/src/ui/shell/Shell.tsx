@@ -10,6 +10,7 @@ import { Sidebar } from "./Sidebar";
 import { useShortcuts } from "./shortcuts";
 import { useDocumentTitle } from "./title";
 
+const Boards = lazy(() => import("../boards/Boards"));
 const People = lazy(() => import("../people/People"));
 const Operations = lazy(() => import("../operations/Operations"));
 const Settings = lazy(() => import("../settings/Settings"));
@@ -19,6 +20,7 @@ export function Shell() {
   const phone = usePhone();
   const [atHome] = useRoute("/");
   const [inRoom] = useRoute("/r/*?");
+  const [inTask] = useRoute("/boards/:board/t/:task");
   const [path] = useLocation();
   useShortcuts();
   useDocumentTitle();
@@ -35,17 +37,20 @@ export function Shell() {
       )}
       <ConnectionBanner />
       <div className={`flex min-h-0 grow ${phone ? "flex-col-reverse" : ""}`}>
-        {!(phone && inRoom) && <Rail bottom={phone} />}
+        {!(phone && (inRoom || inTask)) && <Rail bottom={phone} />}
         {sidebar && <Sidebar />}
         {!(phone && atHome) && (
           <div id="content" tabIndex={-1} className="relative flex min-h-0 min-w-0 grow outline-none">
-            <Boundary key={path}>
+            <Boundary key={path.startsWith("/boards") ? "/boards" : path}>
               <Suspense fallback={<Waiting />}>
                 <Switch>
                   <Route path="/r/:room/m/:seq">
                     {({ room, seq }) => <RoomPage key={room} room={room} seq={Number(seq)} />}
                   </Route>
                   <Route path="/r/:room">{({ room }) => <RoomPage key={room} room={room} />}</Route>
+                  <Route path="/boards/*?">
+                    <Boards />
+                  </Route>
                   <Route path="/people">
                     <People />
                   </Route>

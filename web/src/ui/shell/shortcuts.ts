@@ -49,7 +49,7 @@ function onClick(event: MouseEvent): void {
     event.target instanceof Element ? event.target.closest<HTMLAnchorElement>(".message-body a[href]") : null;
   if (!link || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey) return;
   const url = new URL(link.href);
-  if (url.origin !== window.location.origin || !/^\/(r|people|settings)(\/|$)/.test(url.pathname)) return;
+  if (url.origin !== window.location.origin || !/^\/(r|boards|people|settings)(\/|$)/.test(url.pathname)) return;
   event.preventDefault();
   navigate(url.pathname + url.search);
 }
