@@ -52,7 +52,7 @@ class Shell:
         } | settings
         driver = "haproxy" if shutil.which("haproxy") else "none"
         self.proxy = {"driver": driver, "http": f"127.0.0.1:{self.port}"}
-        self.rollout = {"canary_seconds": 0.0, "drain_seconds": 0.2, "ready_seconds": 10.0}
+        self.rollout = {"canary_seconds": 0.0, "drain_seconds": 0.2, "ready_seconds": 60.0}
         self.write()
 
     def write(self, **changes: object) -> None:
@@ -107,7 +107,7 @@ class Shell:
             os.kill(pid, signal.SIGKILL)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

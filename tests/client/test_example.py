@@ -42,7 +42,7 @@ async def test_the_bot_answers_and_survives_a_restart(server: ServerProcess) -> 
 
 async def wait_for_pong(owner: Client, room: str) -> None:
     """Says "ping" until the bot, which needs a moment to connect, answers."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             await owner.post(room, "ping")
             try:

@@ -60,7 +60,7 @@ def connect(caller: Caller = ANN) -> tuple[Reader, Connection]:
 
 
 async def settle(readers: list[Reader]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not all(reader.rooms for reader in readers):
             await asyncio.sleep(0.01)
 
@@ -149,7 +149,7 @@ async def test_a_right_that_ends_while_one_asks_is_not_granted(
         if allowed:
             # The right ends right after it was looked up, by an entry that comes meanwhile.
             allowed.clear()
-            asyncio.run_coroutine_threadsafe(write(kernel, stream, 1), loop).result(30)
+            asyncio.run_coroutine_threadsafe(write(kernel, stream, 1), loop).result(60)
         return found
 
     loop = asyncio.get_running_loop()

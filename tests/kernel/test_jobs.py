@@ -32,7 +32,7 @@ from .conftest import ANN, all_entries, write_note
 
 pytestmark = pytest.mark.anyio
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 KINDS = ["note", "other"]
 LEASE_MS = 60_000
 
@@ -343,10 +343,10 @@ async def test_work_is_ended_when_its_lease_is_gone(kernel: Kernel) -> None:
             raise
 
     kernel.jobs.job("note")(handle)
-    async with working(kernel, lease_seconds=0.9) as worker:
+    async with working(kernel, lease_seconds=1.8) as worker:
         await order_jobs(kernel, {"kind": "note"})
         await until(lambda: worker.running == 1)
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(2.2)
         assert not ended, "the heartbeat did not prolong the lease"
         taken_away = "UPDATE jobs SET lease = 'x', lease_until = lease_until + 600000"
         write(kernel, lambda connection: connection.execute(text(taken_away)))
@@ -371,9 +371,10 @@ async def test_schedules_run_once_for_each_turn(kernel: Kernel) -> None:
         await until(lambda: len(rows(kernel)) == 1)
         await asyncio.sleep(0.1)
         before = len(keys)
-        # A day without any worker is one turn, not 1,440.
+        # A day without any worker is one turn, not 1,440; and a minute may end just now.
         pass_time(kernel, 86_400)
-        await until(lambda: len(keys) == before + 1 and states(kernel) == ["ready"])
+        await until(lambda: len(keys) > before and states(kernel) == ["ready"])
+        assert len(keys) <= before + 2
         [row] = rows(kernel)
         assert row.run_at % 60_000 == 0
         for number in range(3):

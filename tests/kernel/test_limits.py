@@ -108,7 +108,7 @@ async def test_a_shared_window_moves(store: RedisStore, clock: FakeClock) -> Non
     short = Limit(2, 1, "Too many.", exact=True)
     limits = Limits({"call": short}, clock, shared=SharedWindows(store))
     assert await count_allowed(limits, 3) == 2
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await count_allowed(limits, 1):
             await asyncio.sleep(0.05)
 

@@ -158,10 +158,10 @@ async def test_the_next_process_goes_on_where_the_dead_one_stopped(database: Dat
     stream = create_stream(database)
     append(database, stream, 100)
     kept: list[Message] = []
-    dead = make(database, MemoryTarget(kept), lease_seconds=1.5)
-    heir = make(database, MemoryTarget(kept), lease_seconds=1.5)
+    dead = make(database, MemoryTarget(kept), lease_seconds=2.5)
+    heir = make(database, MemoryTarget(kept), lease_seconds=2.5)
     task = asyncio.create_task(dead.run())
-    await until(lambda: dead.state.published >= 100)
+    await until(lambda: cursor(database, stream) == 100)
     async with running(heir):
         await asyncio.sleep(0.3)
         assert not heir.state.holding, "one publishes at a time"

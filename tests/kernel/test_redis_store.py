@@ -104,7 +104,7 @@ async def test_lost_and_found() -> None:
         started = time.monotonic()
         with pytest.raises(RedisLostError):
             await store.run(lambda redis: redis.ping())
-        assert time.monotonic() - started < 30 * ANSWER_SECONDS
+        assert time.monotonic() - started < 60 * ANSWER_SECONDS
         server.resume()
         await until_available(store)
         await store.close()

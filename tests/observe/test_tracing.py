@@ -121,7 +121,7 @@ async def test_a_request_is_traced_to_its_delivery(collector: Collector, tmp_pat
             )
             assert made.status_code == 201, made.text
             for _ in range(2):
-                await asyncio.wait_for(ada.next_entry(), 30)
+                await asyncio.wait_for(ada.next_entry(), 60)
         httpx2.get(f"{server.url}/join/{SECRET}?token={SECRET}", timeout=30)
     finally:
         # What was not sent yet is sent at the end.

@@ -51,7 +51,7 @@ async def test_each_stream_is_told_of_those_it_shows(
         announcer = Announcer(app.kernel, told.append)
         announcer.changed({owner.id, mia.id, cleo.id, "stranger"}, set())
         announcer.changed(set(), {mia.id})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while len(told) < 2:
                 await asyncio.sleep(0.01)
         await announcer.stop()
