@@ -200,13 +200,16 @@ export class Outbox {
 
   /** Gives up a command that waits for its turn. */
   refuse(command: Command, error: ApiError): void {
-    // A refused message keeps its words and waits for its writer; other refusals are told to whoever asked.
-    if (command.event === "message.post") this.update(command, { error: error.message });
-    else {
+    const asked = this.settle(command.key);
+    // A refused message keeps its words and waits for its writer; other refusals are told to whoever asked, and those
+    // of boards, after a reload, to whoever opens the board.
+    if (command.event === "message.post" || !(asked || command.event.startsWith("message."))) {
+      this.update(command, { error: error.message });
+    } else {
       this.forget(command);
       this.io.changed(command.room);
     }
-    this.settle(command.key)?.reject(error);
+    asked?.reject(error);
   }
 
   /** What waits behind a command may name what it makes by its key, until there is an id. */

@@ -83,7 +83,7 @@ export class Boards implements Tenant {
   /** One's own commands that the board as the log has it may not contain. */
   opsOf(board: Id): Op[] {
     const held = this.held.get(board);
-    const waiting = this.core.outbox.list(board).map(toOp);
+    const waiting = this.core.outbox.list(board).flatMap((command) => (command.error === null ? [toOp(command)] : []));
     return [...(held?.acked ?? []), ...waiting, ...(held?.local ?? [])];
   }
 
@@ -310,6 +310,7 @@ export class Boards implements Tenant {
   private publish(held: Held): void {
     const { confirmed, id } = held;
     if (!confirmed) return;
+    this.tellRefused(id);
     const ops = this.opsOf(id);
     this.details.publish(id, ops);
     const shown = applyPending(confirmed, ops, (task) => this.details.checklistOf(task));
@@ -323,6 +324,15 @@ export class Boards implements Tenant {
       data: reuse(before?.data ?? null, shown),
       pending: same ? before.pending : shown.pending,
     });
+  }
+
+  /** Nobody waits for the answer of a command from before a reload. */
+  private tellRefused(board: Id): void {
+    const { outbox } = this.core;
+    const refused = outbox.list(board).find((command) => command.error !== null);
+    if (!refused) return;
+    this.update({ refused: { board, why: refused.error ?? "" } });
+    outbox.discard(refused.key);
   }
 
   /** People of the board whom one does not know from elsewhere: clients see their names here alone. */

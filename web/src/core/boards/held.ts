@@ -9,6 +9,7 @@ export const START: BoardsState = {
   boards: {},
   details: {},
   mine: null,
+  refused: null,
   keys: {},
   made: {},
 };

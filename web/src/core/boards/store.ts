@@ -76,6 +76,8 @@ export interface BoardsState {
   details: Record<Id, TaskDetail>;
   /** "My tasks" by filter; null until asked. */
   mine: { due: Due | "all"; page: MyTasksPage; loading: boolean; error: string | null } | null;
+  /** What was asked for before the page was loaded again, and has been refused since: why. To be told once. */
+  refused: { board: Id; why: string } | null;
   /**
    * A task or comment not yet confirmed has its outbox key as id; once it is confirmed it has the server's. Every verb
    * takes either. For what must not change with it (a React key, a focus, a selection, an open panel):

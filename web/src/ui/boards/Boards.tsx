@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import { Route, Switch, useLocation } from "wouter";
 import { usePhone } from "../lib/hooks";
-import { useUi } from "../state";
+import { note, useUi } from "../state";
 import { BoardsSidebar } from "./index/BoardsSidebar";
 import { Overview } from "./index/Overview";
 import { useIndex } from "./index/use-index";
@@ -23,6 +23,10 @@ export default function Boards() {
   useEffect(() => {
     if (!useBoards.getState().mine) void boardActions.loadMine("all").catch(() => undefined);
   }, []);
+  const refused = useBoards((state) => state.refused);
+  useEffect(() => {
+    if (refused) note(`A change from before could not be made: ${refused.why}`, true);
+  }, [refused]);
   return (
     <div className="flex min-h-0 min-w-0 grow">
       {!phone && <BoardsSidebar index={index} onNew={begin} />}

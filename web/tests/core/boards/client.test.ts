@@ -232,6 +232,21 @@ describe("a command of one's own", () => {
     same(after, on);
   });
 
+  it("that is refused after a reload is told of once", async () => {
+    const on = server(1);
+    const before = await visit(on);
+    const [first] = lists(before);
+    on.socket.drop();
+    before.boardActions.createTask(BOARD, { list: first, title: "Fresh" }).catch(() => {});
+    stop(before);
+    on.refuses = () => true;
+    const after = await visit(on);
+    await settle(5_000);
+    expect(after.useBoards.getState().refused).toEqual({ board: BOARD, why: "It is refused." });
+    expect(after.core.outbox.list()).toEqual([]);
+    same(after, on);
+  });
+
   it("is sent after a reload although no board is looked at", async () => {
     const on = server(1);
     const before = await visit(on);
@@ -347,6 +362,10 @@ describe("who is looking", () => {
     await settle(41_000);
     expect(state(page)?.looking).toEqual({});
     expect(on.looks.length).toBeGreaterThanOrEqual(4);
+    on.looks = [];
+    on.socket.drop();
+    await settle(2_000);
+    expect(on.looks[0]).toMatchObject({ task, on: true });
     leave();
     await settle(2_000);
     expect(on.looks.at(-1)).toMatchObject({ on: false });
