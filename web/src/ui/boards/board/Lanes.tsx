@@ -93,7 +93,7 @@ function LaneRow({ grid, lane, lists, editable, scroller }: RowProps) {
           <LaneSign grid={grid} lane={lane} />
           {name}
           <span className="text-xs font-normal text-ink-3 tabular-nums">
-            {count}
+            {count.toLocaleString()}
             <span className="sr-only"> {plural(count, "task").replace(/^\S+ /, "")}</span>
           </span>
         </button>
