@@ -61,6 +61,7 @@ describe("a repeat", () => {
   it("is said in words", () => {
     expect(repeatWords({ every: 1, unit: "day" })).toBe("Every day");
     expect(repeatWords({ every: 3, unit: "month" })).toBe("Every 3 months");
+    expect(repeatWords({ every: 1, unit: "month", day: 31 })).toBe("Every month on day 31");
     expect(repeatWords({ every: 2, unit: "week", days: ["thu", "mon"] })).toBe("Every 2 weeks on Mon and Thu");
     expect(repeatWords({ every: 1, unit: "week", days: ["fri", "mon", "tue", "wed", "thu"] })).toBe("Every weekday");
   });

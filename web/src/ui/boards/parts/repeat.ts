@@ -33,12 +33,13 @@ function inOrder(days: readonly Weekday[]): Weekday[] {
   return WEEKDAYS.filter((day) => days.includes(day));
 }
 
-/** "Every day", "Every 2 weeks on Mon and Thu", "Every weekday". */
+/** "Every day", "Every 2 weeks on Mon and Thu", "Every weekday", "Every month on day 31". */
 export function repeatWords(repeat: Repeat): string {
   const { every, unit } = repeat;
   const days = unit === "week" ? inOrder(repeat.days ?? []) : [];
   if (every === 1 && days.join() === WORKDAYS.join()) return "Every weekday";
   const words = every === 1 ? `Every ${unit}` : `Every ${every} ${unit}s`;
+  if (unit === "month" && repeat.day !== undefined) return `${words} on day ${repeat.day}`;
   return days.length > 0 ? `${words} on ${listNames(days.map(shortWeekday), 7)}` : words;
 }
 

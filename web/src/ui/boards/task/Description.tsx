@@ -1,6 +1,7 @@
 import { Pencil } from "lucide-react";
 import { type MouseEvent, useRef, useState } from "react";
-import type { Id } from "../../../core/wire";
+import type { TaskChange } from "../../../core/boards/wire";
+import type { Entry, Id } from "../../../core/wire";
 import { personName } from "../../lib/names";
 import { Button } from "../../parts/Button";
 import { IconButton } from "../../parts/IconButton";
@@ -110,10 +111,12 @@ interface ConflictProps {
   onTheirs: () => void;
 }
 
+const isDescribing = ({ kind, data }: Entry) =>
+  kind === "task.changed" && (data as { changed: TaskChange }).changed.description !== undefined;
+
 /** Somebody saved another description while this one was being written. Nothing is lost without being seen. */
 function Conflict({ board, task, theirs, onMine, onTheirs }: ConflictProps) {
-  const by = useBoards((state) => state.boards[board]?.touched[task]?.by);
-  const [author] = useState(by);
+  const author = useBoards((state) => state.details[task]?.activity.find(isDescribing)?.actor);
   const [person] = useBoardPeople(board, author ? [author] : []);
   const [shown, setShown] = useState(false);
   return (

@@ -8,9 +8,10 @@ import {
   Tag,
   Users,
 } from "lucide-react";
-import { type ButtonHTMLAttributes, type ReactNode, type Ref, useMemo } from "react";
+import { type ButtonHTMLAttributes, Fragment, type ReactNode, type Ref, useMemo } from "react";
 import type { Card, Label, TaskChange } from "../../../core/boards/wire";
-import { listNames, personName } from "../../lib/names";
+import { personName } from "../../lib/names";
+import { dayNumber, fromNow } from "../../lib/time";
 import { Avatar } from "../../parts/Avatar";
 import { attempt } from "../../state";
 import { AssigneePicker } from "../parts/AssigneePicker";
@@ -51,12 +52,7 @@ export function Fields({ card, editable }: Props) {
           priority={card.priority}
           onChange={(priority) => change({ priority })}
           trigger={
-            <Value
-              editable={editable}
-              name="Priority"
-              says={card.priority ? PRIORITY_NAMES[card.priority] : ""}
-              nothing="None"
-            >
+            <Value editable={editable} name="Priority" nothing={card.priority === null && "None"}>
               {card.priority && (
                 <>
                   <PriorityMark priority={card.priority} named />
@@ -75,12 +71,7 @@ export function Fields({ card, editable }: Props) {
             day={day}
             onChange={(next) => change({ repeat: next })}
             trigger={
-              <Value
-                editable={editable}
-                name="Repeat"
-                says={repeat ? repeatWords(repeat) : ""}
-                nothing="Does not repeat"
-              >
+              <Value editable={editable} name="Repeat" nothing={repeat === null && "Does not repeat"}>
                 {repeat && repeatWords(repeat)}
               </Value>
             }
@@ -117,7 +108,7 @@ function ListLine({ card, editable }: Props) {
         choices={choices}
         onChange={(to) => to !== card.list && void attempt(() => boardActions.moveTasks(card.board, [card.id], to))}
         trigger={
-          <Value editable={editable} name="List" says={name} nothing="">
+          <Value editable={editable} name="List">
             <StatusMark status={list?.status ?? null} />
             <span className="min-w-0 truncate">{name}</span>
           </Value>
@@ -129,7 +120,6 @@ function ListLine({ card, editable }: Props) {
 
 function PeopleLine({ card, editable, change }: Changing) {
   const people = useBoardPeople(card.board, card.assignees);
-  const names = people.map(personName);
   return (
     <Line card={card} icon={Users} name="People" value={card.assignees}>
       <AssigneePicker
@@ -137,11 +127,12 @@ function PeopleLine({ card, editable, change }: Changing) {
         chosen={card.assignees}
         onChange={(assignees) => change({ assignees })}
         trigger={
-          <Value editable={editable} name="People" says={listNames(names, 20)} nothing="Nobody">
+          <Value editable={editable} name="People" nothing={people.length === 0 && "Nobody"}>
             {people.map((person, index) => (
               <span key={card.assignees[index]} className="flex min-w-0 items-center gap-1.5">
                 <Avatar user={person} size="xs" />
-                <span className="truncate">{names[index]}</span>
+                <span className="truncate">{personName(person)}</span>
+                {index < people.length - 1 && <span className="sr-only">, </span>}
               </span>
             ))}
           </Value>
@@ -166,17 +157,12 @@ function LabelsLine({ card, editable, change }: Changing) {
         chosen={card.labels}
         onChange={(chosen) => change({ labels: chosen })}
         trigger={
-          <Value
-            editable={editable}
-            name="Labels"
-            says={listNames(
-              labels.map((label) => label.name),
-              20,
-            )}
-            nothing="None"
-          >
-            {labels.map((label) => (
-              <LabelChip key={label.id} label={label} />
+          <Value editable={editable} name="Labels" nothing={labels.length === 0 && "None"}>
+            {labels.map((label, index) => (
+              <Fragment key={label.id}>
+                {index > 0 && <span className="sr-only">, </span>}
+                <LabelChip label={label} />
+              </Fragment>
             ))}
           </Value>
         }
@@ -190,17 +176,19 @@ function DueLine({ card, editable, change }: Changing) {
     (state) => state.boards[card.board]?.data?.lists.find((one) => one.id === card.list)?.status,
   );
   const { due_at, due_has_time } = card;
+  // The chip says "Tomorrow" or the date: beside it stands what it leaves out.
+  const near = Math.abs((dueDay(card) ?? 0) - dayNumber(Date.now())) < 7;
   return (
     <Line card={card} icon={CalendarClock} name="Due" value={{ due_at, due_has_time }}>
       <DuePicker
         due={card}
         onChange={change}
         trigger={
-          <Value editable={editable} name="Due" says={dueDate(card)} nothing="No date">
+          <Value editable={editable} name="Due" nothing={due_at === null && "No date"}>
             {due_at !== null && (
               <>
                 <DueChip card={{ due_at, due_has_time }} done={status === "done"} />
-                <span className="truncate text-sm text-ink-3">{dueDate(card)}</span>
+                <span className="truncate text-sm text-ink-3">{near ? dueDate(card) : fromNow(due_at)}</span>
               </>
             )}
           </Value>
@@ -235,25 +223,20 @@ function Line({ card, icon: Icon, name, value, children }: LineProps) {
 interface ValueProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   editable: boolean;
   name: string;
-  /** The value in words, empty for none. */
-  says: string;
-  nothing: string;
+  /** What stands there when there is no value. */
+  nothing?: string | false;
   ref?: Ref<HTMLButtonElement>;
 }
 
 /** The value of a line: a button for its picker, or plain text for those who may only look. */
-function Value({ editable, name, says, nothing, children, ...rest }: ValueProps) {
-  const inside = says === "" ? <span className="text-ink-3">{nothing}</span> : children;
+function Value({ editable, name, nothing = false, children, ...rest }: ValueProps) {
+  const inside = nothing === false ? children : <span className="text-ink-3">{nothing}</span>;
   const shape =
     "flex min-h-8 w-full flex-wrap items-center gap-x-2 gap-y-1 rounded-md px-2 py-1 text-left text-sm max-md:text-base coarse:min-h-11";
   if (!editable) return <div className={shape}>{inside}</div>;
   return (
-    <button
-      type="button"
-      {...rest}
-      aria-label={`${name}: ${says || nothing}`}
-      className={`${shape} transition-colors hover:bg-hover aria-expanded:bg-hover`}
-    >
+    <button type="button" {...rest} className={`${shape} transition-colors hover:bg-hover aria-expanded:bg-hover`}>
+      <span className="sr-only">{name}: </span>
       {inside}
     </button>
   );

@@ -10,6 +10,8 @@ const TAB =
 interface Props {
   board: Id;
   task: Id;
+  /** Of the comments. */
+  count: number;
   detail: TaskDetail;
   speaks: boolean;
   tab: string;
@@ -17,19 +19,13 @@ interface Props {
 }
 
 /** What is said about the task, and what happened to it. */
-export function Talk({ board, task, detail, speaks, tab, onTab }: Props) {
-  const count = detail.comments.filter((comment) => !comment.deleted).length;
+export function Talk({ board, task, count, detail, speaks, tab, onTab }: Props) {
   return (
     <Tabs.Root value={tab} onValueChange={onTab} className="px-4 pt-6 md:px-6">
       <Tabs.List aria-label="Comments and history" className="flex gap-4 border-b border-line">
         <Tabs.Tab value="comments" className={TAB}>
           Comments
-          {count > 0 && (
-            <span className="ml-1.5 text-ink-3 tabular-nums">
-              {count}
-              {detail.moreComments ? "+" : ""}
-            </span>
-          )}
+          {count > 0 && <span className="ml-1.5 text-ink-3 tabular-nums">{count}</span>}
         </Tabs.Tab>
         <Tabs.Tab value="history" className={TAB}>
           History

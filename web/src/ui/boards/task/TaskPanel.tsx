@@ -1,5 +1,5 @@
 import { ArchiveRestore, CircleSlash } from "lucide-react";
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, memo, type RefObject, useEffect, useRef, useState } from "react";
 import { useLocation, useSearch } from "wouter";
 import type { Card } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
@@ -34,12 +34,15 @@ export function TaskPanel({ board, task: asked, onClose }: Props) {
   const search = useSearch();
   const card = useBoards((state) => state.boards[board]?.data?.tasks[task] ?? state.details[task]?.card ?? null);
   const error = useBoards((state) => state.details[task]?.error ?? null);
+  const key = useBoards((state) => state.keys[task] ?? task);
+  const [tries, setTries] = useState(0);
   const may = useMay(board, card);
   const { previous, next } = useNeighbours(board, task);
   const frame = useRef<HTMLElement>(null);
 
   useEffect(() => boardActions.openBoard(board), [board]);
-  useEffect(() => boardActions.openTask(board, task), [board, task]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new try loads it again
+  useEffect(() => boardActions.openTask(board, task), [board, task, tries]);
   useEffect(() => boardActions.lookAt(board, task), [board, task]);
   useEffect(() => () => boardActions.lookAt(board, null), [board]);
   useFocusInside(frame, task);
@@ -75,11 +78,14 @@ export function TaskPanel({ board, task: asked, onClose }: Props) {
         onClose={onClose}
       />
       {card ? (
-        <Body key={task} card={card} may={may} />
+        <Body key={key} card={card} may={may} onRetry={setTries} />
       ) : error !== null ? (
         <div className="m-auto">
           <Empty icon={CircleSlash} title="This task can't be shown" text={error}>
-            <Button onClick={onClose}>Back to the board</Button>
+            <div className="flex gap-2">
+              <Button onClick={() => setTries(tries + 1)}>Try again</Button>
+              <Button onClick={onClose}>Back to the board</Button>
+            </div>
           </Empty>
         </div>
       ) : (
@@ -94,7 +100,7 @@ function press(frame: HTMLElement | null, selector: string): void {
 }
 
 /** The focus goes into the panel, and back to the task's card when it closes. */
-function useFocusInside(frame: React.RefObject<HTMLElement | null>, task: Id): void {
+function useFocusInside(frame: RefObject<HTMLElement | null>, task: Id): void {
   const last = useRef(task);
   last.current = task;
   useEffect(() => {
@@ -115,45 +121,65 @@ function useFocusInside(frame: React.RefObject<HTMLElement | null>, task: Id): v
   }, [frame]);
 }
 
-function Body({ card, may }: { card: Card; may: May }) {
+interface BodyProps {
+  card: Card;
+  may: May;
+  onRetry: (change: (tries: number) => number) => void;
+}
+
+const Body = memo(function Body({ card, may, onRetry }: BodyProps) {
   const { board, id: task } = card;
   const detail = useBoards((state) => state.details[task]);
   const [tab, setTab] = useState("comments");
   const end = useRef<HTMLDivElement>(null);
-  const scroller = useRef<HTMLDivElement>(null);
   const toEnd = () => {
     setTab("comments");
     requestAnimationFrame(() => end.current?.scrollIntoView({ block: "nearest" }));
   };
   return (
     <>
-      <div ref={scroller} className="min-h-0 grow overflow-y-auto overscroll-contain">
+      <div className="min-h-0 grow overflow-y-auto overscroll-contain">
         {card.archived && <Archived card={card} may={may} />}
         <div className="px-4 pt-4 md:px-6">
           <Title card={card} editable={may.edit} />
           <Fields card={card} editable={may.edit} />
         </div>
-        {detail?.error && (
-          <p role="alert" className="mx-4 mt-4 rounded-md bg-danger-soft px-3 py-2 text-sm text-danger-ink md:mx-6">
-            {detail.error}
-          </p>
-        )}
-        {!detail || detail.loading ? (
+        {detail?.error ? (
+          <div
+            role="alert"
+            className="mx-4 mt-6 flex items-center gap-3 rounded-md bg-danger-soft px-3 py-2 text-sm text-danger-ink md:mx-6"
+          >
+            <span className="grow">{detail.error}</span>
+            <Button small onClick={() => onRetry((tries) => tries + 1)}>
+              Try again
+            </Button>
+          </div>
+        ) : !detail || detail.loading ? (
           <Skeleton />
         ) : (
           <>
             <Description board={board} task={task} description={detail.description} editable={may.edit} />
             <Checklist board={board} task={task} items={detail.checklist} editable={may.edit} />
-            <Talk board={board} task={task} detail={detail} speaks={may.comment} tab={tab} onTab={setTab} />
+            <Talk
+              board={board}
+              task={task}
+              count={card.comments}
+              detail={detail}
+              speaks={may.comment}
+              tab={tab}
+              onTab={setTab}
+            />
             <div ref={end} />
             <Origin card={card} />
           </>
         )}
       </div>
-      {may.comment && detail && !detail.loading && <CommentBox board={board} task={task} onSent={toEnd} />}
+      {may.comment && detail && !detail.loading && !detail.error && (
+        <CommentBox board={board} task={task} onSent={toEnd} />
+      )}
     </>
   );
-}
+});
 
 function Archived({ card, may }: { card: Card; may: May }) {
   return (

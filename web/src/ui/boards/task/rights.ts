@@ -1,3 +1,4 @@
+import { useMemo } from "react";
 import type { Board, Card, Right } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { useBoards } from "../store";
@@ -22,5 +23,5 @@ export function mayOf(right: Right | undefined, board: Pick<Board, "archived"> |
 export function useMay(board: Id, card: Card | null): May {
   const right = useBoards((state) => state.boards[board]?.data?.right);
   const about = useBoards((state) => state.boards[board]?.data?.board);
-  return mayOf(right, about, card);
+  return useMemo(() => mayOf(right, about, card), [right, about, card]);
 }
