@@ -109,7 +109,9 @@ def test_unsent_messages_survive_a_reload(visitors: Visitors) -> None:
     wait_for_message(owner, "kept in the outbox", "sending")
     owner.get_by_test_id("composer").click()
     owner.keyboard.type("a draft")
-    owner.wait_for_timeout(800)
+    kept = "Object.entries(localStorage).some(([key, text]) => /draft/.test(key) && text === 'a draft')"
+    while not owner.evaluate(kept):
+        owner.wait_for_timeout(50)
     visitors.server.start()
     owner.reload()
     wait_for_message(owner, "kept in the outbox")
