@@ -25,6 +25,8 @@ SEED = int(os.environ.get("HUBBUB_CHAOS_SEED", str(random.randrange(2**32))))
 ROOMS = 3
 POSTERS = 12
 SETTLE_SECONDS = 120
+LOAD = 25
+"""Messages that are acknowledged between two kills, at least."""
 
 
 @dataclass
@@ -109,10 +111,11 @@ async def test_nothing_is_lost_doubled_or_reordered(server: ServerProcess) -> No
         for witness in witnesses[:POSTERS]
     ]
     for _ in range(KILLS):
-        await asyncio.sleep(0.5 + chance.random())
+        await said_more(witnesses)
+        await asyncio.sleep(chance.random())
         await asyncio.to_thread(server.kill)
         await asyncio.to_thread(server.start)
-    await asyncio.sleep(1)
+    await said_more(witnesses)
     stop.set()
     await asyncio.gather(*talking)
 
@@ -151,8 +154,20 @@ async def test_nothing_is_lost_doubled_or_reordered(server: ServerProcess) -> No
         for key, (room, seq) in witness.acknowledged.items()
     }
     assert said == kept, "what was acknowledged is what is kept, each once"
-    assert len(said) > 10 * KILLS, "there was hardly any load"
+    assert len(said) > LOAD * KILLS, "there was hardly any load"
     await asyncio.gather(*(witness.client.close() for witness in witnesses))
+
+
+async def said_more(witnesses: list[Witness]) -> None:
+    """Waits until some more was acknowledged, so that there is load however slow the machine is."""
+
+    def count() -> int:
+        return sum(len(witness.acknowledged) for witness in witnesses)
+
+    async with asyncio.timeout(SETTLE_SECONDS):
+        enough = count() + LOAD
+        while count() < enough:
+            await asyncio.sleep(0.02)
 
 
 async def read_log(client: Client, stream: str) -> list[dict[str, object]]:
