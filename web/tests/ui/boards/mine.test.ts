@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { groupOf, mineRows, withFinished } from "../../../src/ui/boards/mine/groups";
+import { groupOf, mineRows, withKept } from "../../../src/ui/boards/mine/groups";
 import { cardOf } from "./cards";
 
 // A Thursday at noon, by the calendar of whoever runs this.
@@ -48,9 +48,9 @@ describe("my tasks", () => {
   });
 
   it("stay in their places once they are done here", () => {
-    const done = { [late.id]: late };
-    expect(withFinished([later], done)).toEqual([later, late]);
-    expect(withFinished([later, late], done)).toEqual([later, late]);
+    const done = { [late.id]: { card: late, done: true } };
+    expect(withKept([later], done)).toEqual([later, late]);
+    expect(withKept([later, late], done)).toEqual([later, late]);
   });
 
   it("do not change the list they came in", () => {

@@ -1,7 +1,9 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
+import { useRoute } from "wouter";
 import type { BoardView } from "../../../core/boards/wire";
 import { fold } from "../../lib/names";
 import { messageOf } from "../../state";
+import { OVERVIEW } from "../paths";
 import { boardActions, useBoards } from "../store";
 
 export interface Index {
@@ -13,7 +15,7 @@ export interface Index {
 
 export const byName = (a: { name: string }, b: { name: string }) => fold(a.name).localeCompare(fold(b.name));
 
-/** The boards one sees, asked for anew when this is shown first. */
+/** The boards one sees; asked for anew with the overview, as nobody is told of a board that colleagues may see. */
 export function useIndex(): Index {
   const index = useBoards((state) => state.index);
   const [error, setError] = useState<string | null>(null);
@@ -21,7 +23,9 @@ export function useIndex(): Index {
     setError(null);
     boardActions.loadIndex().catch((failure) => setError(messageOf(failure)));
   }, []);
-  useEffect(load, [load]);
+  const [atOverview] = useRoute(OVERVIEW);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: coming to the overview asks again
+  useEffect(load, [load, atOverview]);
   const boards = useMemo(
     () =>
       index &&

@@ -10,7 +10,7 @@ import { ICON } from "../../parts/icon";
 import { byName } from "../index/use-index";
 import { PageHeader } from "../PageHeader";
 import { boardActions, useBoards } from "../store";
-import { type Group, type MineRow, mineRows, withFinished } from "./groups";
+import { type Group, type MineRow, mineRows, withKept } from "./groups";
 import { MineTask } from "./MineTask";
 import { useFinishing } from "./use-finishing";
 
@@ -139,12 +139,12 @@ function Tasks({ due, board }: { due: Wanted; board: string | null }) {
   const now = useNow(MINUTE_MS, true);
   const phone = usePhone();
   const frame = useRef<HTMLDivElement>(null);
-  const { finished, toggle } = useFinishing();
+  const { kept, toggle } = useFinishing();
   const { items, next } = mine?.page ?? { items: [], next: null };
   const rows = useMemo(() => {
-    const all = withFinished(items, finished).filter((card) => board === null || card.board === board);
+    const all = withKept(items, kept).filter((card) => board === null || card.board === board);
     return mineRows(all, new Date(now), next !== null);
-  }, [items, finished, board, now, next]);
+  }, [items, kept, board, now, next]);
   const virtualizer = useVirtualizer({
     count: rows.length,
     getScrollElement: () => frame.current,
@@ -196,7 +196,7 @@ function Tasks({ due, board }: { due: Wanted; board: string | null }) {
               >
                 {row?.kind === "head" && <Head row={row} />}
                 {row?.kind === "task" && (
-                  <MineTask card={row.card} finished={row.card.id in finished} onToggle={toggle} />
+                  <MineTask card={row.card} finished={kept[row.card.id]?.done ?? false} onToggle={toggle} />
                 )}
               </div>
             );

@@ -1,9 +1,9 @@
 /** One's tasks by when they are due, in the browser's calendar. */
 import type { Card } from "../../../core/boards/wire";
-import type { Id } from "../../../core/wire";
 import { dayNumber } from "../../lib/time";
 import { dueDay, dueState } from "../parts/due";
 import { endOfWeek } from "../views/days";
+import type { Kept } from "./use-finishing";
 
 export const GROUPS = ["overdue", "today", "week", "later", "none"] as const;
 export type Group = (typeof GROUPS)[number];
@@ -41,8 +41,9 @@ function byDue(a: Card, b: Card): number {
   return one === other ? (a.id < b.id ? -1 : 1) : (one ?? 0) - (other ?? 0);
 }
 
-/** What the server says is to do, and in their places those that were just done here. */
-export function withFinished(items: Card[], finished: Readonly<Record<Id, Card>>): Card[] {
+/** What the server says is to do, and in their places those that were checked off here. */
+export function withKept(items: Card[], kept: Kept): Card[] {
   const known = new Set(items.map((card) => card.id));
-  return [...items, ...Object.values(finished).filter((card) => !known.has(card.id))];
+  const others = Object.values(kept).filter(({ card }) => !known.has(card.id));
+  return [...items, ...others.map(({ card }) => card)];
 }

@@ -4,24 +4,20 @@ import type { Id } from "../../../core/wire";
 import { announce, attempt } from "../../state";
 import { boardActions, useBoards } from "../store";
 
+/** Tasks that were checked off here, or were and are to do again: they stay where they are until one leaves. */
+export type Kept = Readonly<Record<Id, { card: Card; done: boolean }>>;
+
 /** Checks tasks off: into their board's first list whose status is done, and back to where they were. */
 export function useFinishing() {
-  const [finished, setFinished] = useState<Readonly<Record<Id, Card>>>({});
+  const [kept, setKept] = useState<Kept>({});
   const toggle = useCallback(async (card: Card, done: boolean) => {
-    const put = () => setFinished((all) => ({ ...all, [card.id]: card }));
-    const take = () => setFinished(({ [card.id]: _one, ...others }) => others);
-    if (done) {
-      put();
-      if (await attempt(() => finish(card))) announce(`Done: ${card.title}`);
-      else take();
-      return;
-    }
-    const back = await attempt(() => boardActions.moveTasks(card.board, [card.id], card.list));
-    if (!back) return;
-    announce(`To do again: ${card.title}`);
-    take();
+    const put = (is: boolean) => setKept((all) => ({ ...all, [card.id]: { card, done: is } }));
+    put(done);
+    const move = done ? () => finish(card) : () => boardActions.moveTasks(card.board, [card.id], card.list);
+    if (await attempt(move)) announce(`${done ? "Done" : "To do again"}: ${card.title}`);
+    else put(!done);
   }, []);
-  return { finished, toggle };
+  return { kept, toggle };
 }
 
 async function finish(card: Card): Promise<void> {
