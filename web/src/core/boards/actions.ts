@@ -35,13 +35,13 @@ type OfTasks = Pick<
 
 function ofTasks(boards: Boards): OfTasks {
   const { details } = boards;
-  const send = async (...command: Parameters<Boards["send"]>): Promise<void> => {
-    await boards.send(...command);
+  const send = async (...command: Parameters<Boards["sending"]["send"]>): Promise<void> => {
+    await boards.sending.send(...command);
   };
   const named = (id: Id) => boards.state.made[id] ?? id;
   return {
     async createTask(board, task) {
-      const { task: made } = await boards.send("task.create", board, { board, ...task });
+      const { task: made } = await boards.sending.send("task.create", board, { board, ...task });
       return made?.id ?? "";
     },
     changeTask: (board, task, change) => send("task.change", board, { task, ...change }),
@@ -161,7 +161,7 @@ async function moveList(boards: Boards, board: Id, list: Id, after: Id | null): 
     at: new Date().toISOString(),
     done: null,
   };
-  await boards.during(board, op, async () => {
+  await boards.sending.during(board, op, async () => {
     const moved = await core.api.send<BoardList>("POST", `/api/lists/${list}/move`, { after }, key);
     // Nothing is told of a list that stands where it stood.
     return boards.confirmed(board)?.data.lists.find(({ id }) => id === list)?.rank === moved.rank;

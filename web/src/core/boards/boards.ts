@@ -2,19 +2,20 @@
 import { create, type StoreApi, type UseBoundStore } from "zustand";
 import type { Core } from "../core";
 import type { Done } from "../outbox";
-import type { BoardEvent, Command } from "../outbox-store";
-import { ApiError } from "../problem";
+import type { Command } from "../outbox-store";
 import type { Tenant } from "../tenants";
 import type { Entry, Id } from "../wire";
 import { Details } from "./details";
 import type { Confirmed } from "./draft";
 import { type Held, hold, LOADING, reuse, START, sameFields } from "./held";
-import { type Answered, Keys } from "./keys";
+import { findOwn, Keys } from "./keys";
 import { Loader, lacks } from "./loader";
 import { Looking } from "./looking";
 import { Overview } from "./overview";
 import { applyPending, isSettled, type Op, toOp } from "./pending";
+import { introduce } from "./people";
 import { reduceBoard, type Viewer } from "./reduce";
+import { Sending } from "./sending";
 import type { BoardState, BoardsState } from "./store";
 import { findTouched } from "./touched";
 
@@ -32,6 +33,7 @@ export class Boards implements Tenant {
   readonly overview: Overview;
   readonly looking: Looking;
   readonly keys: Keys;
+  readonly sending: Sending;
   private readonly loader: Loader;
   private readonly held = new Map<Id, Held>();
   private person: Id | null;
@@ -43,6 +45,7 @@ export class Boards implements Tenant {
     this.overview = new Overview(this);
     this.looking = new Looking(this);
     this.keys = new Keys(this);
+    this.sending = new Sending(this);
     this.loader = new Loader({
       core,
       viewer: () => this.viewer(),
@@ -105,38 +108,6 @@ export class Boards implements Tenant {
     held.gone = false;
     if (!held.confirmed) this.put(board, LOADING);
     void this.loader.load(held);
-  }
-
-  /** Through the outbox; resolves with the server's answer, rejects with ApiError when it is refused. */
-  async send(event: BoardEvent, board: Id, args: Record<string, unknown>): Promise<Done> {
-    const held = this.hold(board);
-    const known = this.keys.resolve(args);
-    const answer = this.core.outbox.add(event, board, known, held.confirmed?.seq ?? 0);
-    const key = this.core.outbox.list(board).at(-1)?.key ?? "";
-    try {
-      return await answer;
-    } catch (error) {
-      if (error instanceof ApiError && error.status) this.keys.refused(board, key, known, error);
-      throw error;
-    }
-  }
-
-  /** Shows `op` as if it were in the outbox until its entry comes, or `work` fails or answers that there is none. */
-  async during(board: Id, op: Op, work: () => Promise<boolean>): Promise<void> {
-    const held = this.hold(board);
-    const end = () => {
-      held.local = held.local.filter((other) => other !== op);
-      this.publish(held);
-    };
-    held.local = [...held.local, op];
-    this.publish(held);
-    try {
-      if (await work()) end();
-      else op.done = { seq: 0 };
-    } catch (error) {
-      end();
-      throw error;
-    }
   }
 
   keeps(stream: Id): boolean {
@@ -210,7 +181,7 @@ export class Boards implements Tenant {
     return { id: me?.id ?? "", role: me?.role ?? "guest", nameOf: (user) => people[user]?.name ?? "" };
   }
 
-  private hold(board: Id): Held {
+  hold(board: Id): Held {
     const known = this.held.get(board);
     if (known) return known;
     const held = hold(board);
@@ -259,7 +230,7 @@ export class Boards implements Tenant {
     held.acked = held.acked.filter(({ done }) => done && !isSettled(done, confirmed));
     held.local = held.local.filter(({ done }) => !done);
     if (held.open > 0) this.core.follower.track(held.id, confirmed.seq);
-    this.introduce(confirmed);
+    introduce(this.core, confirmed);
     this.publish(held);
   }
 
@@ -275,7 +246,7 @@ export class Boards implements Tenant {
     const confirmed = reduceBoard(held.confirmed, entries, this.viewer());
     held.confirmed = confirmed;
     const mine = new Set(this.opsOf(held.id).map(({ key }) => key));
-    const own = this.ownOf(held, entries);
+    const own = findOwn(this.core.outbox.list(held.id), entries);
     this.keys.learn(own);
     this.details.apply(entries);
     held.acked = held.acked.filter(({ done }) => done && !isSettled(done, confirmed));
@@ -291,26 +262,11 @@ export class Boards implements Tenant {
     if (lacks(held)) void this.loader.load(held);
   }
 
-  /** The log shows own commands to have been carried out, perhaps before their acks came. */
-  private ownOf(held: Held, entries: Entry[]): Answered[] {
-    const waiting = this.core.outbox.list(held.id);
-    if (!waiting.length) return [];
-    return entries.flatMap(({ seq, kind, key, data }) => {
-      const command = waiting.find((one) => one.key === key);
-      if (!command) return [];
-      const done: Done = { seq };
-      if (kind === "task.created") done.task = data as Done["task"];
-      if (kind === "comment.added") done.comment = data as Done["comment"];
-      if (kind === "checklist.changed") done.checklist = data as Done["checklist"];
-      return [{ command, done }];
-    });
-  }
-
   /** What is shown of a board: its entries, and one's own commands on top. */
-  private publish(held: Held): void {
+  publish(held: Held): void {
     const { confirmed, id } = held;
     if (!confirmed) return;
-    this.tellRefused(id);
+    this.sending.tellRefused(id);
     const ops = this.opsOf(id);
     this.details.publish(id, ops);
     const shown = applyPending(confirmed, ops, (task) => this.details.checklistOf(task));
@@ -324,27 +280,6 @@ export class Boards implements Tenant {
       data: reuse(before?.data ?? null, shown),
       pending: same ? before.pending : shown.pending,
     });
-  }
-
-  /** Nobody waits for the answer of a command from before a reload. */
-  private tellRefused(board: Id): void {
-    const { outbox } = this.core;
-    const refused = outbox.list(board).find((command) => command.error !== null);
-    if (!refused) return;
-    this.update({ refused: { board, why: refused.error ?? "" } });
-    outbox.discard(refused.key);
-  }
-
-  /** People of the board whom one does not know from elsewhere: clients see their names here alone. */
-  private introduce({ data }: Confirmed): void {
-    const { people } = this.core.state;
-    const strangers = data.members.filter((member) => !people[member.user]);
-    if (!strangers.length) return;
-    const known = strangers.map(({ user, name }) => [
-      user,
-      { id: user, name, role: "member" as const, title: "", active: true, created_at: data.board.created_at },
-    ]);
-    this.core.update((state) => ({ ...state, people: { ...Object.fromEntries(known), ...state.people } }));
   }
 
   /** One's role is another, and so are one's rights. */

@@ -5,7 +5,7 @@
 import type { Done } from "../outbox";
 import type { Command } from "../outbox-store";
 import type { ApiError } from "../problem";
-import type { Id } from "../wire";
+import type { Entry, Id } from "../wire";
 import type { Boards } from "./boards";
 
 export interface Answered {
@@ -63,4 +63,18 @@ export class Keys {
     if (event !== "checklist.add" || !done.checklist) return;
     return this.boards.details.findAdded(done.checklist.task, String(args.text).trim(), done.checklist.checklist)?.id;
   }
+}
+
+/** The log shows own commands to have been carried out, perhaps before their acks came. */
+export function findOwn(waiting: Command[], entries: Entry[]): Answered[] {
+  if (!waiting.length) return [];
+  return entries.flatMap(({ seq, kind, key, data }) => {
+    const command = waiting.find((one) => one.key === key);
+    if (!command) return [];
+    const done: Done = { seq };
+    if (kind === "task.created") done.task = data as Done["task"];
+    if (kind === "comment.added") done.comment = data as Done["comment"];
+    if (kind === "checklist.changed") done.checklist = data as Done["checklist"];
+    return [{ command, done }];
+  });
 }

@@ -48,7 +48,7 @@ function doOwn(tab: Tab, act: Act): number {
   if (!shown) return 0;
   const command = asCommand(act, Object.keys(shown.tasks).sort(), Object.keys(shown.order));
   if (!command) return 0;
-  tab.boards.send(command.event as BoardEvent, BOARD, command.args).catch(() => {});
+  tab.boards.sending.send(command.event as BoardEvent, BOARD, command.args).catch(() => {});
   return command.event === "task.create" ? 1 : 0;
 }
 
