@@ -101,9 +101,9 @@ describe("a row", () => {
     const user = userEvent.setup();
     await user.hover(own);
     const names = () => screen.getAllByRole("button").map((button) => button.getAttribute("aria-label"));
-    expect(names()).toEqual(["React", "Reply", "Edit", "Copy link", "Delete"]);
+    expect(names()).toEqual(["React", "Reply", "Edit", "Make a task", "Copy link", "Delete"]);
     await user.hover(other);
-    expect(names()).toEqual(["React", "Reply", "Copy link"]);
+    expect(names()).toEqual(["React", "Reply", "Make a task", "Copy link"]);
   });
 
   it("answers the root when an answer is answered", async () => {
