@@ -80,6 +80,16 @@ describe("activity", () => {
     ]);
   });
 
+  it("tells of a completed task that comes again", () => {
+    expect(
+      told([
+        ["task.moved", { task: "t1", list: "doing" }],
+        change({ repeat: null }),
+        ["task.created", { ...created, id: "t2", title: "Design logo" }],
+      ]).slice(1),
+    ).toEqual(["Anna completed Design logo, and the next one was made", "Anna added Design logo to To do"]);
+  });
+
   it("tells which labels came and went", () => {
     expect(
       told([["task.created", created], change({ labels: ["bug", "ui"] }), change({ labels: ["ui"] })]).slice(1),

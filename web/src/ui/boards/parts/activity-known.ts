@@ -7,6 +7,7 @@ interface TaskKnown {
   labels?: Id[];
   checklist?: ChecklistItem[];
   timed?: boolean;
+  movedAt?: string;
 }
 
 /** Names, and what a board's entries told so far, from the oldest on. */
@@ -42,6 +43,7 @@ export class Known {
   labelsOf = (task: Id) => this.tasks.get(task)?.labels;
   checklistOf = (task: Id) => this.tasks.get(task)?.checklist;
   timed = (task: Id) => this.tasks.get(task)?.timed;
+  movedAt = (task: Id) => this.tasks.get(task)?.movedAt;
   listBefore = (id: Id) => this.listsSoFar.get(id);
   labelBefore = (id: Id) => this.labelsSoFar.get(id);
 
@@ -55,6 +57,8 @@ export class Known {
         break;
       }
       case "task.moved":
+        this.learn(data.task, { list: data.list as Id, movedAt: entry.at });
+        break;
       case "task.archived":
         this.learn(data.task, { list: data.list as Id });
         break;

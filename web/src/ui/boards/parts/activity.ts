@@ -1,5 +1,5 @@
 /** Entries of a board's stream as plain sentences: "Anna moved Design logo from To do to Doing". */
-import type { Card, ChecklistItem, Comment, Label, Repeat, Right, Task } from "../../../core/boards/wire";
+import type { Card, ChecklistItem, Comment, Label, Right, Task } from "../../../core/boards/wire";
 import type { Entry, Id } from "../../../core/wire";
 import { describeChange, describeChecklist } from "./activity-changes";
 import { Known } from "./activity-known";
@@ -105,7 +105,10 @@ function describe(entry: Entry, known: Known, { me, about }: Options): ActivityP
       return withTask("moved", data.task, `${from ? ` from ${list(from)}` : ""} to ${list(data.list)}`);
     }
     case "task.changed": {
-      const changed = data.changed as Partial<Task> & { repeat?: Repeat | null };
+      const changed = data.changed as Partial<Task>;
+      // The repeat goes to the next one in the very moment of the move that completes this one.
+      if (changed.repeat === null && known.movedAt(data.task) === entry.at)
+        return withTask("completed", data.task, ", and the next one was made");
       return describeChange(data.task, changed, known, withTask);
     }
     case "task.assigned":
