@@ -1,6 +1,6 @@
 """The transaction a command runs in."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -116,6 +116,10 @@ class Transaction:
         self._unlocked.clear()
         self._heads = dict(heads)
         return found
+
+    def hold(self, heads: Mapping[str, int]) -> None:
+        """Notes the heads of streams that a look-up of one's own has locked, so that `take` knows them."""
+        self._heads = {**heads, **self._heads}
 
     def put(self, statement: Statement, rows: Rows) -> None:
         """Writes rows with the next `flush`."""
