@@ -2,6 +2,7 @@
 import { freshKey } from "../ids";
 import type { Id, Message } from "../wire";
 import type { Boards } from "./boards";
+import { getNamed } from "./people";
 import type { BoardActions } from "./store";
 import type { ActivityPage, BoardList, BoardView, Card, Label } from "./wire";
 
@@ -146,7 +147,7 @@ function ofBoards(boards: Boards): Omit<BoardActions, keyof OfTasks | keyof OfCa
     loadMine: (due) => overview.loadMine(due),
     loadMoreMine: () => overview.loadMoreMine(),
     activity: (board, cursor, actor) =>
-      api.get<ActivityPage>(`/api/boards/${board}/activity`, { limit: 50, cursor, actor }),
+      getNamed<ActivityPage>(boards.core, `/api/boards/${board}/activity`, { limit: 50, cursor, actor }),
   };
 }
 

@@ -13,7 +13,6 @@ import { Loader, lacks } from "./loader";
 import { Looking } from "./looking";
 import { Overview } from "./overview";
 import { applyPending, isSettled, type Op, toOp } from "./pending";
-import { introduce } from "./people";
 import { reduceBoard, type Viewer } from "./reduce";
 import { Sending } from "./sending";
 import type { BoardState, BoardsState } from "./store";
@@ -230,7 +229,6 @@ export class Boards implements Tenant {
     held.acked = held.acked.filter(({ done }) => done && !isSettled(done, confirmed));
     held.local = held.local.filter(({ done }) => !done);
     if (held.open > 0) this.core.follower.track(held.id, confirmed.seq);
-    introduce(this.core, confirmed);
     this.publish(held);
   }
 

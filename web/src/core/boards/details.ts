@@ -1,13 +1,14 @@
 /** Tasks that are open: loaded whole, kept up to date by their board's entries, shown with one's own commands. */
 import { ApiError } from "../problem";
-import type { Entry, Id, Page } from "../wire";
+import type { Entry, Id } from "../wire";
 import type { Boards } from "./boards";
 import { sameFields } from "./held";
 import { type Op, tasksOf } from "./pending";
+import { getNamed } from "./people";
 import { cardOf, isAbout } from "./reduce";
 import type { BoardsState, TaskDetail } from "./store";
 import { applyToWhole, reduceWhole, type WholeTask } from "./task-detail";
-import type { ActivityPage, ChecklistItem, Comment, Task } from "./wire";
+import type { ActivityPage, ChecklistItem, CommentsPage, Task } from "./wire";
 
 const PAGE = 30;
 const ATTEMPTS = 4;
@@ -181,15 +182,15 @@ export class Details {
     this.boards.changed(open.board);
   }
 
-  private loadComments(task: Id, cursor?: string): Promise<Page<Comment>> {
-    return this.boards.core.api.get(`/api/tasks/${task}/comments`, { limit: PAGE, cursor });
+  private loadComments(task: Id, cursor?: string): Promise<CommentsPage> {
+    return getNamed(this.boards.core, `/api/tasks/${task}/comments`, { limit: PAGE, cursor });
   }
 
   private async loadActivity({ board, task }: Open, cursor?: string): Promise<ActivityPage> {
-    let page: ActivityPage = { items: [], next: cursor ?? null };
+    let page: ActivityPage = { items: [], next: cursor ?? null, people: [] };
     for (let turn = 0; turn < EMPTY_PAGES; turn += 1) {
       const query = { task, limit: PAGE, cursor: page.next ?? undefined };
-      page = await this.boards.core.api.get<ActivityPage>(`/api/boards/${board}/activity`, query);
+      page = await getNamed<ActivityPage>(this.boards.core, `/api/boards/${board}/activity`, query);
       if (page.items.length || page.next === null) break;
     }
     return page;

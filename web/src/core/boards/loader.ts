@@ -7,6 +7,7 @@ import { ApiError } from "../problem";
 import type { Entry } from "../wire";
 import type { Confirmed } from "./draft";
 import type { Held } from "./held";
+import { getNamed } from "./people";
 import { fromPage, reduceBoard, type Viewer } from "./reduce";
 import type { BoardPage } from "./wire";
 
@@ -79,7 +80,7 @@ export class Loader {
       const recording: Entry[] = [];
       held.recordings.add(recording);
       try {
-        const page = await this.io.core.api.get<BoardPage>(`/api/boards/${held.id}`, { first });
+        const page = await getNamed<BoardPage>(this.io.core, `/api/boards/${held.id}`, { first });
         this.io.flush(held);
         if (page.head >= floor) return reduceBoard(fromPage(page), recording, this.io.viewer());
       } finally {

@@ -1,14 +1,21 @@
 import type { Core } from "../core";
-import type { Confirmed } from "./draft";
+import type { Named } from "./wire";
 
-/** Makes people of the board known whom one does not know from elsewhere: clients see their names here alone. */
-export function introduce(core: Core, { data }: Confirmed): void {
+/** Asks for a page, and makes those it names known: clients see the names of some only here. */
+export async function getNamed<Page extends { people: Named[]; members?: Named[] }>(
+  core: Core,
+  path: string,
+  query: Parameters<Core["api"]["get"]>[1],
+): Promise<Page> {
+  const page = await core.api.get<Page>(path, query);
   const { people } = core.state;
-  const strangers = data.members.filter((member) => !people[member.user]);
-  if (!strangers.length) return;
-  const known = strangers.map(({ user, name }) => [
-    user,
-    { id: user, name, role: "member" as const, title: "", active: true, created_at: data.board.created_at },
-  ]);
-  core.update((state) => ({ ...state, people: { ...Object.fromEntries(known), ...state.people } }));
+  const strangers = [...page.people, ...(page.members ?? [])].filter(({ user }) => !people[user]);
+  if (strangers.length > 0) {
+    const known = strangers.map(({ user, name }) => [
+      user,
+      { id: user, name, role: "member" as const, title: "", active: true, created_at: "" },
+    ]);
+    core.update((state) => ({ ...state, people: { ...Object.fromEntries(known), ...state.people } }));
+  }
+  return page;
 }

@@ -24,9 +24,13 @@ export interface BoardView extends Board {
   head: number;
 }
 
-export interface BoardMember {
+/** Somebody whose name may not be known from elsewhere. */
+export interface Named {
   user: Id;
   name: string;
+}
+
+export interface BoardMember extends Named {
   right: Right;
 }
 
@@ -116,6 +120,8 @@ export interface Comment {
 /** `GET /api/boards/{id}?first=`. */
 export interface BoardPage extends BoardView {
   members: BoardMember[];
+  /** Those who made or have its tasks and are no members. */
+  people: Named[];
   labels: Label[];
   lists: (BoardList & { total: number; tasks: Card[] })[];
 }
@@ -170,6 +176,15 @@ export interface ActivityPage {
   /** Newest first; may be fewer than asked for and still have a `next`. */
   items: Entry[];
   next: string | null;
+  people: Named[];
+}
+
+/** `GET /api/tasks/{id}/comments`. */
+export interface CommentsPage {
+  /** Newest first. */
+  items: Comment[];
+  next: string | null;
+  people: Named[];
 }
 
 /** A task made from a message of a room, as far as the caller may see its board. */

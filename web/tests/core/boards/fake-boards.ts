@@ -82,12 +82,13 @@ export class BoardServer extends FakeServer {
       const task = searchParams.get("task");
       const about = ({ data }: Entry) =>
         [(data as { task?: string }).task, (data as { id?: string }).id].includes(task ?? "");
-      return { items: (this.logs[BOARD] ?? []).filter((entry) => !task || about(entry)).toReversed(), next: null };
+      const items = (this.logs[BOARD] ?? []).filter((entry) => !task || about(entry)).toReversed();
+      return { items, next: null, people: [] };
     }
     if (what === "tasks" && id === "mine") return { items: model.live().map((task) => model.card(task)), next: null };
     if (what === "tasks" && part === "comments") {
       const items = [...model.comments.values()].filter((comment) => comment.task === id).toReversed();
-      return { items, next: null };
+      return { items, next: null, people: [] };
     }
     if (what === "tasks") return model.tasks.has(id ?? "") ? model.whole(id ?? "") : null;
     if (what === "lists" && method === "POST" && part === "move") {

@@ -119,6 +119,7 @@ export class BoardModel {
       right: this.right,
       head: this.head,
       members: this.members,
+      people: [],
       labels: [...this.labels.values()].sort((one, other) => one.name.localeCompare(other.name)),
       lists: lists.map((list) => {
         const tasks = this.inList(list.id).filter((task) => !task.archived);

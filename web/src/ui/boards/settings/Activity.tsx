@@ -1,6 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Link } from "wouter";
-import type { ActivityPage } from "../../../core/boards/wire";
 import type { Entry, Id } from "../../../core/wire";
 import { clockTime, dayName, dayNumber, fullTime } from "../../lib/time";
 import { Avatar } from "../../parts/Avatar";
@@ -49,11 +48,13 @@ interface FeedProps {
   version: object;
 }
 
+type Happened = Awaited<ReturnType<typeof boardActions.activity>>;
+
 const GATHER_MS = 700;
 const NOTHING: Entry[] = [];
 
 function Feed({ board, actor, version }: FeedProps) {
-  const [page, setPage] = useState<ActivityPage | null>(null);
+  const [page, setPage] = useState<Happened | null>(null);
   const [error, setError] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const started = useRef(false);
@@ -80,7 +81,7 @@ function Feed({ board, actor, version }: FeedProps) {
     setBusy(true);
     await attempt(async () => {
       const more = await boardActions.activity(board, cursor, actor);
-      setPage((old) => ({ items: [...(old?.items ?? []), ...more.items], next: more.next }));
+      setPage((old) => ({ ...more, items: [...(old?.items ?? []), ...more.items] }));
     });
     setBusy(false);
   };
@@ -163,10 +164,10 @@ function Older({ next, busy, onShow }: { next: string | null; busy: boolean; onS
 }
 
 /** A fresh first page in front of what was there; alone where a hole would be between them. */
-function inFront(fresh: ActivityPage, old: ActivityPage | null): ActivityPage {
+function inFront(fresh: Happened, old: Happened | null): Happened {
   const newest = old?.items[0]?.seq ?? 0;
   if (!old || (fresh.next !== null && !fresh.items.some((entry) => entry.seq <= newest))) return fresh;
-  return { items: [...fresh.items.filter((entry) => entry.seq > newest), ...old.items], next: old.next };
+  return { ...old, items: [...fresh.items.filter((entry) => entry.seq > newest), ...old.items] };
 }
 
 function byDay(lines: ActivityLine[]): { day: number; lines: ActivityLine[] }[] {
