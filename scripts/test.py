@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts.house import BIN, ROOT, WEB, fail, tell, tool_environment
@@ -17,6 +18,8 @@ LEAST_COVERED = 90
 """Percent of the server's lines and branches."""
 LEAST_COVERED_CLIENT = 80
 """Percent of lines of the client's core; its interface is driven by the browser tests instead."""
+CLIENT_MS = 60_000
+"""How long a test of the client may take; vitest's own five seconds are too few beside the other tests."""
 TAIL = 4096
 WORKERS = (os.cpu_count() or 1) + 1
 """One more than the cores: much of a test's time is waiting for the servers it started."""
@@ -31,14 +34,17 @@ def main() -> None:
     options, pytest_arguments = parser.parse_known_args()
     ensure_packages(TESTS)
     failed = []
-    status, closing = run_pytest(pytest_arguments, options.coverage)
+    with ThreadPoolExecutor(1) as beside:
+        client = None if options.only_python else beside.submit(run_vitest, options.coverage)
+        status, closing = run_pytest(pytest_arguments, options.coverage)
     if status:
         failed.append("pytest")
     if options.coverage and not report_coverage():
         failed.append("coverage")
     closings = [closing]
-    if not options.only_python:
-        status, closing = run_vitest(options.coverage)
+    if client is not None:
+        status, closing, output = client.result()
+        tell(output)
         closings.append(closing)
         if status:
             failed.append("vitest")
@@ -53,8 +59,7 @@ def run_pytest(arguments: Sequence[str], coverage: bool) -> tuple[int, str]:
     """pytest's status and its own closing line; its output is shown as it comes."""
     runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
     color = ["--color=yes"] if sys.stdout.isatty() else []
-    # With -s a person watches what one test after the other prints. In their own order the files with few but
-    # long tests (browser, chaos, cluster) come first, so that no worker is left with them at the end.
+    # With -s a person watches what one test after the other prints. tests/conftest.py orders the files.
     spread = (
         []
         if "-s" in arguments
@@ -62,35 +67,48 @@ def run_pytest(arguments: Sequence[str], coverage: bool) -> tuple[int, str]:
     )
     if coverage:
         subprocess.run([BIN / "coverage", "erase"], cwd=ROOT, check=True)
-    status, tail = run_shown([str(BIN / "python"), *runner, *color, *spread, *arguments], ROOT)
+    # Hundreds of processes are started: not each shall compile everything anew.
+    environment = tool_environment()
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [str(BIN / "python"), *runner, *color, *spread, *arguments]
+    status, tail = run_shown(command, ROOT, environment)
     lines = [line for line in tail.splitlines() if line.strip()]
     return status, lines[-1] if lines else f"pytest said nothing and ended with status {status}"
 
 
-def run_vitest(coverage: bool) -> tuple[int, str]:
-    """vitest's status and a closing line made from the counts it reports."""
+def run_vitest(coverage: bool) -> tuple[int, str, str]:
+    """vitest's status, a closing line made from the counts it reports, and its output."""
     with tempfile.TemporaryDirectory(prefix="hubbub-vitest-") as folder:
         report = Path(folder) / "report.json"
-        reporters = ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
+        reporters = [f"--testTimeout={CLIENT_MS}", f"--hookTimeout={CLIENT_MS}"]
+        reporters += ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
         measured = [
             "--coverage.enabled",
             "--coverage.include=src/core/**",
             "--coverage.reporter=text",
             f"--coverage.thresholds.lines={LEAST_COVERED_CLIENT}",
         ]
-        status, _ = run_shown(
-            ["npm", "test", "--silent", "--", *reporters, *(measured if coverage else [])], WEB
+        done = subprocess.run(
+            ["npm", "test", "--silent", "--", *reporters, *(measured if coverage else [])],
+            cwd=WEB,
+            env=tool_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
         )
+        status, output = done.returncode, done.stdout
         try:
             counts = json.loads(report.read_text())
         except (FileNotFoundError, ValueError):
-            return status or 1, f"vitest wrote no report and ended with status {status}"
+            return status or 1, f"vitest wrote no report and ended with status {status}", output
     passed, failed = counts["numPassedTests"], counts["numFailedTests"]
     skipped = counts["numPendingTests"] + counts["numTodoTests"]
     if not passed + failed:
         status = status or 1
     line = f"vitest: {passed} passed, {failed} failed"
-    return status, line + (f", {skipped} skipped" if skipped else "")
+    return status, line + (f", {skipped} skipped" if skipped else ""), output
 
 
 def report_coverage() -> bool:
@@ -100,7 +118,7 @@ def report_coverage() -> bool:
     return done.returncode == 0
 
 
-def run_shown(command: Sequence[str], cwd: Path) -> tuple[int, str]:
+def run_shown(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> tuple[int, str]:
     """Runs a tool and passes its output on at once; its status, and the end of what it printed.
 
     Ctrl-C reaches the tool too, which then gets the time to stop its servers.
@@ -108,7 +126,7 @@ def run_shown(command: Sequence[str], cwd: Path) -> tuple[int, str]:
     process = subprocess.Popen(
         command,
         cwd=cwd,
-        env=tool_environment(),
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -21,6 +21,25 @@ from tests.support.warm import run_module
 DATABASES = ("sqlite", "postgresql")
 MIGRATED = "hubbub_migrated"
 
+LONGEST = (
+    "browser/test_boards_cluster.py",
+    "chaos/test_faults.py",
+    "browser/test_quality.py",
+    "browser/test_conversation.py",
+    "cluster/test_relay.py",
+    "cluster/test_jobs_brokers.py",
+    "chaos/test_kill.py",
+    "browser/test_operations.py",
+    "cluster/test_balancers.py",
+    "cluster/test_shared_state.py",
+    "cluster/test_nodes.py",
+    "realtime/test_roles.py",
+    "cli/test_smoke.py",
+    "contract/test_fuzz.py",
+    "fleet/test_worker.py",
+)
+"""The files that take longest, in that order."""
+
 _numbers = itertools.count(1)
 _left: deque[tuple[PostgreSQL, str]] = deque()
 """Databases whose tests are over."""
@@ -33,6 +52,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Every HTTP client reads all the certificates of the machine, even if it never meets TLS.
     httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files first that take longest, so that no worker is left with one of them at the end."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    here = Path(__file__).parent
+    items.sort(key=lambda item: places.get(str(item.path.relative_to(here)), len(places)))
 
 
 @pytest.fixture(scope="session")
