@@ -48,7 +48,11 @@ export const TaskChip = memo(function TaskChip({ card, editable, lifted }: Props
             : "bg-hover hover:bg-pressed"
       } ${lifted ? "opacity-40" : ""} ${editable ? "cursor-grab" : ""}`}
     >
-      {card.priority === "high" && !done && <PriorityMark priority="high" named />}
+      {card.priority === "high" && !done && (
+        <span className="inline-flex max-lg:hidden">
+          <PriorityMark priority="high" named />
+        </span>
+      )}
       {late && !card.due_has_time && <span className="size-1.5 shrink-0 rounded-full bg-danger" aria-hidden="true" />}
       {card.due_has_time && card.due_at && (
         <span className={`shrink-0 tabular-nums ${late ? "font-semibold text-danger-ink" : "opacity-80"}`}>
