@@ -31,7 +31,7 @@ export default function BoardPage({ board }: { board: Id }) {
   const task = params?.task;
   useEffect(() => boardActions.openBoard(board), [board]);
   useEffect(() => startAnew, []);
-  useOpened(scene, task);
+  useOpened(scene, task, Boolean(state?.data));
   if (state?.gone) {
     return (
       <Alone>
@@ -79,18 +79,24 @@ export default function BoardPage({ board }: { board: Id }) {
   );
 }
 
-/** The card of the task that is open stands out, and beside the panel. */
-function useOpened(scene: Scene, task: Id | undefined): void {
+/** The card of the task that is open stands out, and stays in view when the panel takes its room. */
+function useOpened(scene: Scene, task: Id | undefined, loaded: boolean): void {
   useEffect(() => {
     useBoardUi.setState({ open: task ?? null });
-    if (task === undefined) return;
-    const timer = setTimeout(() => scene.reveal(useBoardUi.getState().cursor?.lane ?? "", task), SETTLED_MS);
-    return () => clearTimeout(timer);
-  }, [scene, task]);
+    if (task === undefined || !loaded || !scene.root) return;
+    let frame = 0;
+    const reveal = () => scene.reveal(useBoardUi.getState().cursor?.lane ?? "", task);
+    const observer = new ResizeObserver(() => {
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(reveal);
+    });
+    observer.observe(scene.root);
+    return () => {
+      cancelAnimationFrame(frame);
+      observer.disconnect();
+    };
+  }, [scene, task, loaded]);
 }
-
-/** The panel has taken its room by then. */
-const SETTLED_MS = 250;
 
 function Alone({ children }: { children: ReactNode }) {
   return <main className="m-auto">{children}</main>;

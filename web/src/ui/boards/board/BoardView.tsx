@@ -1,4 +1,4 @@
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { BoardData } from "../../../core/boards/store";
 import type { BoardList } from "../../../core/boards/wire";
 import { usePhone } from "../../lib/hooks";
@@ -34,12 +34,18 @@ interface Props {
 export function BoardView({ scene, data, by }: Props) {
   const phone = usePhone();
   const [root, setRoot] = useState<HTMLDivElement | null>(null);
+  const place = useCallback(
+    (element: HTMLDivElement | null) => {
+      scene.root = element;
+      setRoot(element);
+    },
+    [scene],
+  );
   const columns = useRef<HTMLDivElement>(null);
   const editable = mayEdit(data);
   const grid = useGrid(scene, data, by);
   const lists = useLists(data);
   const idle = useBoardUi((ui) => ui.carried === null);
-  scene.root = root;
 
   useCursor(grid);
   useDragging(scene, root, editable, phone && by === null);
@@ -53,7 +59,7 @@ export function BoardView({ scene, data, by }: Props) {
 
   return (
     <SceneProvider value={scene}>
-      <div ref={setRoot} data-testid="board" className="group/board relative flex min-h-0 grow flex-col bg-sunken">
+      <div ref={place} data-testid="board" className="group/board relative flex min-h-0 grow flex-col bg-sunken">
         {data.lists.length === 0 ? (
           <EmptyBoard editable={editable} />
         ) : by ? (
@@ -65,14 +71,14 @@ export function BoardView({ scene, data, by }: Props) {
               ref={columns}
               className="relative flex min-h-0 grow gap-4 overflow-x-auto overflow-y-hidden overscroll-x-contain scroll-px-6 px-4 pt-2 max-md:snap-x max-md:snap-mandatory max-md:scroll-px-4 max-md:gap-2 max-md:group-data-carrying/board:snap-none md:px-6"
             >
-              {lists.map((list, place) => (
+              {lists.map((list, index) => (
                 <Column
                   key={list.id}
                   list={list}
                   tasks={tasksAt(grid, WHOLE.key, list.id)}
                   total={data.order[list.id]?.length ?? 0}
                   editable={editable}
-                  place={place}
+                  place={index}
                 />
               ))}
               {editable && <AddList />}

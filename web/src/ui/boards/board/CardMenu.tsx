@@ -19,12 +19,12 @@ import { PRIORITIES, PRIORITY_NAMES, PriorityMark } from "../parts/PriorityMark"
 import { StatusMark } from "../parts/StatusMark";
 import { useBoards } from "../store";
 import { MenuChecked, MenuRow, MenuSurface, SEPARATOR, Sub } from "./menus";
-import { inOrder, toggled } from "./model/walking";
+import { toggled } from "./model/walking";
 import { useCard, useEditable, useScene } from "./scene";
-import { meant, select, useBoardUi } from "./state";
+import { select, useBoardUi } from "./state";
 import { focusTask } from "./use-keys";
 import { openTask } from "./use-presses";
-import { archiveTasks, changeTasks, copyTaskLink, moveTasks } from "./verbs";
+import { archiveTasks, changeTasks, copyTaskLink, meant, moveTasks } from "./verbs";
 
 const NONE = "none";
 
@@ -41,8 +41,7 @@ function Opened({ task, lane, anchor }: NonNullable<ReturnType<typeof useBoardUi
   const me = useStore((state) => state.me?.id);
   const several = useBoardUi((ui) => ui.selected.has(task) && ui.selected.size > 1);
   if (!card) return null;
-  const all = () => meant(task);
-  const ordered = () => inOrder(scene.grid).filter((id) => all().includes(id));
+  const all = () => meant(scene, task);
   const mine = me !== undefined && card.assignees.includes(me);
   return (
     <Menu.Root defaultOpen onOpenChange={(open) => !open && setTimeout(() => useBoardUi.setState({ menu: null }), 120)}>
@@ -69,12 +68,12 @@ function Opened({ task, lane, anchor }: NonNullable<ReturnType<typeof useBoardUi
             </MenuRow>
             <Menu.Separator className={SEPARATOR} />
             <Sub icon={MoveRight} label="Move to list">
-              <Lists current={card.list} onChoose={(list) => moveTasks(scene, ordered(), list, undefined)} />
+              <Lists current={card.list} onChoose={(list) => moveTasks(scene, all(), list, undefined)} />
             </Sub>
-            <MenuRow icon={ArrowUpToLine} onClick={() => moveTasks(scene, ordered(), card.list, null)}>
+            <MenuRow icon={ArrowUpToLine} onClick={() => moveTasks(scene, all(), card.list, null)}>
               To the top
             </MenuRow>
-            <MenuRow icon={ArrowDownToLine} onClick={() => moveTasks(scene, ordered(), card.list, undefined)}>
+            <MenuRow icon={ArrowDownToLine} onClick={() => moveTasks(scene, all(), card.list, undefined)}>
               To the bottom
             </MenuRow>
             <Menu.Separator className={SEPARATOR} />

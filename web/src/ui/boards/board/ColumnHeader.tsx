@@ -6,7 +6,7 @@ import { IconButton } from "../../parts/IconButton";
 import { tip } from "../../parts/tip";
 import { attempt } from "../../state";
 import { STATUS_NAMES, StatusMark } from "../parts/StatusMark";
-import { boardActions } from "../store";
+import { boardActions, useBoards } from "../store";
 import { ColumnMenu } from "./ColumnMenu";
 import { NameField } from "./InlineName";
 import { cellKey } from "./model/grid";
@@ -15,6 +15,7 @@ import { say, useBoardUi } from "./state";
 import { moveListBy } from "./verbs";
 
 export const LONGEST_LIST = 60;
+const FIRST = 50;
 
 interface Props {
   list: BoardList;
@@ -29,6 +30,8 @@ interface Props {
 /** A list's name and what can be done with it. What is dragged to move the list. */
 export function ColumnHeader({ list, shown, total, editable, lane }: Props) {
   const scene = useScene();
+  // Of a long list only the first tasks are there yet.
+  const more = useBoards((state) => state.boards[scene.board]?.partial === true) && total >= FIRST ? "+" : "";
   const renaming = useBoardUi((ui) => ui.renaming === list.id);
   const end = (name: string | null) => {
     useBoardUi.setState({ renaming: null });
@@ -84,7 +87,9 @@ export function ColumnHeader({ list, shown, total, editable, lane }: Props) {
         </h2>
       )}
       <span className="text-xs whitespace-nowrap text-ink-3 tabular-nums" data-testid="count">
-        <span aria-hidden="true">{shown === total ? total.toLocaleString() : `${shown} of ${total}`}</span>
+        <span aria-hidden="true">
+          {shown === total ? `${total.toLocaleString()}${more}` : `${shown} of ${total}${more}`}
+        </span>
         <span className="sr-only">{plural(shown, "task")}</span>
       </span>
       {editable && (

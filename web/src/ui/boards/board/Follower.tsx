@@ -55,7 +55,7 @@ function CardImage({ task }: { task: string }) {
       <div className="float-surface relative rounded-lg px-3 py-2.5 text-sm max-md:text-[15px]">
         <Labels board={board} ids={card.labels} />
         <p className="line-clamp-5 pr-5 leading-5 break-words">{card.title}</p>
-        <Facts card={card} pending={false} />
+        <Facts card={card} />
       </div>
       {company > 1 && <Count of={company} />}
     </div>

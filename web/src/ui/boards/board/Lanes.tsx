@@ -77,7 +77,7 @@ function LaneRow({ grid, lane, lists, editable, scroller }: RowProps) {
   const name = laneName(grid.by, lane.value);
   return (
     <section aria-label={name} className="[&+section]:border-t [&+section]:border-line">
-      <h3 className="sticky top-[41px] z-10 -mx-6 bg-sunken px-6 text-sm">
+      <h3 className="sticky top-[41px] z-10 -mx-6 bg-sunken px-6 text-sm select-none">
         <button
           type="button"
           aria-expanded={open}

@@ -1,15 +1,19 @@
 import { Plus } from "lucide-react";
 import { type ClipboardEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
-import type { NewTask } from "../../../core/boards/wire";
+import type { Card, NewTask } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { plural } from "../../lib/names";
 import { Button } from "../../parts/Button";
-import { attempt } from "../../state";
+import { attempt, note } from "../../state";
+import { useMatch } from "../filters/use-filters";
 import { boardActions } from "../store";
 import { linesOf, sortLines, titleProblem } from "./model/adding";
 import { cellKey, laneChange } from "./model/grid";
 import { useScene } from "./scene";
 import { say, useBoardUi } from "./state";
+
+/** What a task is without anything but its title. */
+const NOTHING = { assignees: [], labels: [], priority: null, due_at: null, due_has_time: false } as unknown as Card;
 
 interface Props {
   lane: string;
@@ -28,6 +32,7 @@ const close = () => useBoardUi.setState({ adding: null });
 /** Enter adds and keeps the field for the next, Escape closes. Several pasted lines are several tasks, if wanted. */
 function Field({ lane, list, end }: Props) {
   const scene = useScene();
+  const fits = useMatch(scene.board);
   const [text, setText] = useState("");
   const [error, setError] = useState<string | null>(null);
   const [pasted, setPasted] = useState<string[] | null>(null);
@@ -38,9 +43,10 @@ function Field({ lane, list, end }: Props) {
 
   const add = (title: string) => {
     const value = scene.laneValue(lane);
-    const more = laneChange({ assignees: [], priority: null } as never, scene.grid.by, null, value) ?? {};
+    const more = laneChange(NOTHING, scene.grid.by, null, value) ?? {};
     const task: NewTask = { list, title, ...(end === "top" ? { after: null } : {}), ...more };
     void attempt(() => boardActions.createTask(scene.board, task));
+    if (fits && !fits({ ...NOTHING, ...task })) note("Added. The filter hides it.");
     say(`Added ${title}`);
   };
   const submit = () => {
@@ -131,12 +137,14 @@ function Field({ lane, list, end }: Props) {
           >
             {error ?? <span className="coarse:hidden">Enter adds, Escape closes</span>}
           </p>
-          <Button small look="primary" className="hidden coarse:inline-flex" onClick={submit}>
-            Add
-          </Button>
-          <Button small look="quiet" className="hidden coarse:inline-flex" onClick={close}>
-            Done
-          </Button>
+          <span className="hidden gap-2 coarse:flex">
+            <Button small look="primary" onClick={submit}>
+              Add
+            </Button>
+            <Button small look="quiet" onClick={close}>
+              Done
+            </Button>
+          </span>
         </div>
       )}
     </div>

@@ -1,6 +1,6 @@
 import { Menu } from "@base-ui/react/menu";
 import { Archive, CalendarClock, type LucideIcon, MoveRight, SignalHigh, Tag, UserRound, X } from "lucide-react";
-import { type ComponentProps, useMemo } from "react";
+import type { ComponentProps } from "react";
 import type { Card } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { plural } from "../../lib/names";
@@ -12,10 +12,9 @@ import { PriorityPicker } from "../parts/PriorityPicker";
 import { useBoards } from "../store";
 import { Lists } from "./CardMenu";
 import { MenuSurface } from "./menus";
-import { inOrder } from "./model/walking";
 import { useEditable, useScene } from "./scene";
 import { clearSelection, useBoardUi } from "./state";
-import { archiveTasks, changeShared, changeTasks, moveTasks } from "./verbs";
+import { archiveTasks, changeShared, changeTasks, moveTasks, selectedTasks } from "./verbs";
 
 /** What can be done with all selected tasks at once. */
 export function SelectionBar() {
@@ -28,13 +27,12 @@ export function SelectionBar() {
 function Bar() {
   const scene = useScene();
   const { board } = scene;
-  const selected = useBoardUi((ui) => ui.selected);
+  useBoardUi((ui) => ui.selected);
   const tasks = useBoards((state) => state.boards[board]?.data?.tasks);
-  const cards = useMemo(
-    () => [...selected].map((id) => tasks?.[id]).filter((card): card is Card => card !== undefined),
-    [selected, tasks],
-  );
-  const ids = () => inOrder(scene.grid).filter((id) => selected.has(id));
+  const ids = () => selectedTasks(scene);
+  const cards = ids()
+    .map((id) => tasks?.[id])
+    .filter((card): card is Card => card !== undefined);
   const assignees = shared(cards, (card) => card.assignees);
   const labels = shared(cards, (card) => card.labels);
   const [first] = cards;

@@ -59,15 +59,16 @@ export const TaskCard = memo(function TaskCard({ task, lane, lifted }: Props) {
     >
       <Labels board={board} ids={card.labels} />
       <CardTitle id={`${id}-title`} card={card} editing={editing} selected={selected} />
-      <Facts id={`${id}-facts`} card={card} pending={pending} />
+      <Facts id={`${id}-facts`} card={card} />
       {company > 1 && <Count of={company} />}
+      {pending && <Pending />}
       {!editing && (
         <button
           type="button"
           tabIndex={-1}
           aria-label={`Menu of ${card.title}`}
           onClick={(event) => useBoardUi.setState({ menu: { task, lane, anchor: event.currentTarget } })}
-          className="absolute top-1 right-1 inline-flex size-7 items-center justify-center rounded-md bg-raised text-ink-3 opacity-0 transition-opacity group-hover/card:opacity-100 hover:bg-hover hover:text-ink focus-visible:opacity-100 coarse:top-0 coarse:right-0 coarse:size-10 coarse:bg-transparent coarse:opacity-100"
+          className="absolute top-1 right-1 inline-flex size-7 items-center justify-center rounded-md bg-inherit text-ink-3 opacity-0 transition-opacity group-hover/card:opacity-100 hover:text-ink focus-visible:opacity-100 coarse:top-0 coarse:right-0 coarse:size-10 coarse:bg-transparent coarse:opacity-100"
         >
           <Ellipsis {...ICON} />
         </button>
@@ -77,6 +78,19 @@ export const TaskCard = memo(function TaskCard({ task, lane, lifted }: Props) {
     </article>
   );
 });
+
+/** Told by and by: most changes have long arrived by then. */
+function Pending() {
+  return (
+    <span
+      title="On its way to the server"
+      className="absolute top-2.5 right-2.5 text-ink-3 opacity-100 transition-opacity delay-700 starting:opacity-0 coarse:right-10"
+    >
+      <Clock3 size={14} strokeWidth={1.75} aria-hidden="true" />
+      <span className="sr-only">On its way to the server</span>
+    </span>
+  );
+}
 
 /** How many are carried together. */
 export function Count({ of }: { of: number }) {
@@ -100,9 +114,9 @@ export function Labels({ board, ids }: { board: Id; ids: Id[] }) {
 const statusOf = (data: BoardData | null | undefined, list: Id) =>
   data?.lists.find((one) => one.id === list)?.status ?? null;
 
-export function Facts({ id, card, pending }: { id?: string; card: Card; pending: boolean }) {
+export function Facts({ id, card }: { id?: string; card: Card }) {
   const done = useBoards((state) => statusOf(state.boards[card.board]?.data, card.list) === "done");
-  if (!hasFacts(card) && !pending) return null;
+  if (!hasFacts(card)) return null;
   return (
     <div id={id} className="mt-2 flex min-h-5 flex-wrap items-center gap-x-2.5 gap-y-1 text-xs text-ink-3">
       {card.priority && <PriorityMark priority={card.priority} />}
@@ -125,12 +139,6 @@ export function Facts({ id, card, pending }: { id?: string; card: Card; pending:
         <span title="Has a description">
           <AlignLeft size={14} strokeWidth={1.75} aria-hidden="true" />
           <span className="sr-only">Has a description</span>
-        </span>
-      )}
-      {pending && (
-        <span title="On its way to the server" className="animate-[late_700ms_steps(1,end)]">
-          <Clock3 size={13} strokeWidth={1.75} aria-hidden="true" />
-          <span className="sr-only">On its way</span>
         </span>
       )}
       <span className="ml-auto">

@@ -7,18 +7,16 @@ import { flyFromPointer } from "./flip";
 import { type Place, placeOf } from "./model/grid";
 import { liftedFrom, step as stepOf } from "./model/moving";
 import { saidAt, saidCancelled, saidDropped, saidLifted } from "./model/said";
-import { inOrder } from "./model/walking";
 import type { Scene } from "./scene";
 import { type Carried, say, setCursor, useBoardUi } from "./state";
-import { dropTasks, moveListTo } from "./verbs";
+import { dropTasks, meant, moveListTo } from "./verbs";
 
 /** Lifts a task, or all selected ones if it is one of them. Answers whether there was anything to lift. */
 export function carryTasks(scene: Scene, lead: Id, lane: string, by: Carried["by"], height: number): boolean {
   const place = placeOf(scene.grid, lead, lane);
   const names = scene.names();
   if (!place || !names) return false;
-  const { selected } = useBoardUi.getState();
-  const ids = selected.has(lead) ? inOrder(scene.grid).filter((id) => selected.has(id)) : [lead];
+  const ids = meant(scene, lead);
   const from = liftedFrom(scene.grid, place, ids);
   setCursor(place.lane, lead);
   useBoardUi.setState({

@@ -80,9 +80,3 @@ export function select(selected: ReadonlySet<Id>, anchor: Id | null = getState()
 }
 
 export const clearSelection = () => select(new Set(), null);
-
-/** What an action on this task is about: the selection if it is part of it, else itself. */
-export function meant(task: Id): Id[] {
-  const { selected } = getState();
-  return selected.has(task) ? [...selected] : [task];
-}

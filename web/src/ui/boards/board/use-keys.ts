@@ -7,9 +7,9 @@ import type { Direction } from "./model/moving";
 import { saidSelected } from "./model/said";
 import { rangeBetween, toggled, walk } from "./model/walking";
 import type { Scene } from "./scene";
-import { type Cursor, clearSelection, meant, say, select, setCursor, useBoardUi } from "./state";
+import { type Cursor, clearSelection, say, select, setCursor, useBoardUi } from "./state";
 import { openTask } from "./use-presses";
-import { archiveTasks } from "./verbs";
+import { archiveTasks, meant } from "./verbs";
 
 const ARROWS: Record<string, Direction> = {
   ArrowUp: "up",
@@ -133,7 +133,7 @@ function toEdge(scene: Scene, at: Cursor, end: boolean): boolean {
 
 /** What stands below comes under the focus. */
 function archiveAt(scene: Scene, at: Cursor): void {
-  const tasks = meant(at.task);
+  const tasks = meant(scene, at.task);
   const place = placeOf(scene.grid, at.task, at.lane);
   const cell = place ? tasksAt(scene.grid, place.lane, place.list) : [];
   const left = (id: Id | undefined) => id !== undefined && !tasks.includes(id);

@@ -7,8 +7,21 @@ import { taskPath } from "../paths";
 import { boardActions } from "../store";
 import { laneChange, type Place, tasksAt } from "./model/grid";
 import { afterFor, afterForList, isSamePlace } from "./model/moving";
+import { inOrder } from "./model/walking";
 import type { Scene } from "./scene";
 import { clearSelection, useBoardUi } from "./state";
+
+/** Selected tasks that are seen, in the order of the board. */
+export function selectedTasks({ grid }: Scene): Id[] {
+  const { selected } = useBoardUi.getState();
+  return selected.size > 0 ? inOrder(grid).filter((id) => selected.has(id)) : [];
+}
+
+/** What an action on this task is about: the selection if it is part of it, else itself. */
+export function meant(scene: Scene, task: Id): Id[] {
+  const selected = selectedTasks(scene);
+  return selected.includes(task) ? selected : [task];
+}
 
 /** The server moves and archives at most so many at once. */
 const MOST_AT_ONCE = 100;
