@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import type { Card } from "../../../src/core/boards/wire";
 import { agendaRows, placeByDay } from "../../../src/ui/boards/views/calendar";

@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dueDay } from "../../../src/ui/boards/parts/due";
 import {

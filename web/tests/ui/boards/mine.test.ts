@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import { groupOf, mineRows, withKept } from "../../../src/ui/boards/mine/groups";
 import { cardOf } from "./cards";

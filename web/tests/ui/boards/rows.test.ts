@@ -1,3 +1,4 @@
+// @vitest-environment node
 import { describe, expect, it } from "vitest";
 import type { BoardData } from "../../../src/core/boards/store";
 import { makeRows, nextSort, readSort, type Shown, type Sort, writeSort } from "../../../src/ui/boards/views/rows";
