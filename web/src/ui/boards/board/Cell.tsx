@@ -10,7 +10,7 @@ import { useBoardUi } from "./state";
 import { TaskCard } from "./TaskCard";
 
 const NONE: Id[] = [];
-export const ROW_GAP_PX = 8;
+const ROW_GAP_PX = 8;
 const OVERSCAN = 4;
 
 interface Props {

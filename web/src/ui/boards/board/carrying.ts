@@ -5,7 +5,7 @@ import { note } from "../../state";
 import { useBoards } from "../store";
 import { flyFromPointer } from "./flip";
 import { type Place, placeOf } from "./model/grid";
-import { liftedFrom, step as stepOf } from "./model/moving";
+import { type Direction, liftedFrom, step } from "./model/moving";
 import { saidAt, saidCancelled, saidDropped, saidLifted } from "./model/said";
 import type { Scene } from "./scene";
 import { type Carried, say, setCursor, useBoardUi } from "./state";
@@ -43,10 +43,10 @@ export function shiftTo(scene: Scene, at: Place | null): void {
   useBoardUi.setState({ carried: { ...carried, at }, said: saidAt(names, carried.ids, carried.lead, at) });
 }
 
-export function stepCarried(scene: Scene, direction: Parameters<typeof stepOf>[2]): void {
+export function stepCarried(scene: Scene, direction: Direction): void {
   const { carried } = useBoardUi.getState();
   if (carried?.kind !== "tasks") return;
-  const at = stepOf(scene.grid, carried.at, direction, carried.ids);
+  const at = step(scene.grid, carried.at, direction, carried.ids);
   setCursor(at.lane, carried.lead);
   shiftTo(scene, at);
 }

@@ -22,7 +22,8 @@ export function usePresses(scene: Scene, root: HTMLElement | null): void {
       const { task, lane = "" } = target.closest<HTMLElement>("[data-card]")?.dataset ?? {};
       const { selected, anchor, cursor } = useBoardUi.getState();
       if (task === undefined) return clearSelection();
-      if (event.shiftKey) {
+      if (!scene.editable) openTask(scene.board, task);
+      else if (event.shiftKey) {
         const from = anchor ?? cursor?.task ?? task;
         select(new Set([...selected, ...rangeBetween(scene.grid, from, task)]), from);
       } else if (event.ctrlKey || event.metaKey || (selected.size > 0 && matchMedia("(hover: none)").matches)) {

@@ -1,6 +1,6 @@
 /** What is typed or pasted into the field for new tasks. */
-export const SHORTEST_TITLE = 3;
-export const LONGEST_TITLE = 100;
+const SHORTEST_TITLE = 3;
+const LONGEST_TITLE = 100;
 
 /** The lines that could each be a task: list marks and empty lines are left out. */
 export function linesOf(text: string): string[] {
