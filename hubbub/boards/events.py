@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from hubbub.boards import schemas
-from hubbub.boards.access import followable_boards
+from hubbub.boards.access import followable_boards, followable_outsides
 from hubbub.boards.service import checklists, comments, moves, tasks
 from hubbub.gateway import Namespace, Socket
 from hubbub.kernel.bus import Signal
@@ -28,6 +28,12 @@ def removed_person(entry: Entry) -> str:
     user: str = data["user"]
     # On the person's own stream the same kind tells the person, and what is left of a right is enough to follow.
     return "" if entry.stream == user or data["right"] is not None else user
+
+
+def divided_person(entry: Entry) -> str | None:
+    """Who is to follow the board's other stream from `board.divided` on; None: everybody who follows this one."""
+    user: str | None = orjson.loads(entry.data)["user"]
+    return user
 
 
 def as_given(given: Any) -> dict[str, Any]:
@@ -71,9 +77,11 @@ ACCEPTED: tuple[Accepted, ...] = (
 
 
 def register_events(kernel: Kernel, namespace: Namespace, delivery: Delivery) -> None:
-    """Registers the socket commands of boards, their kind of stream, and the entries that end a right."""
+    """Registers the socket commands of boards, their kinds of stream, and the entries that end a right."""
     kernel.stream_access["board"] = followable_boards
+    kernel.stream_access["outside"] = followable_outsides
     delivery.withdraws["board.member_removed"] = removed_person
+    delivery.withdraws["board.divided"] = divided_person
     delivery.withdraws["board.deleted"] = lambda _entry: None
     for event, model, command, shows, fields in ACCEPTED:
         register_command(kernel, namespace, event, model, command, shows=shows, fields=fields)

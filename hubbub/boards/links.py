@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
-from hubbub.boards.access import visible_boards
+from hubbub.boards.access import visible_boards, visible_lists
 from hubbub.boards.models import board_lists, board_members, boards, tasks
 from hubbub.chat.access import access_room
 from hubbub.kernel.caller import Caller
@@ -39,13 +39,13 @@ LINKED = (
 def list_linked_tasks(
     connection: Connection, caller: Caller, *, room: str, limit: int
 ) -> dict[str, Any]:
-    """The newest tasks made from messages of a room, of the boards the caller sees: {items}.
+    """The newest tasks made from messages of a room, of what the caller sees of boards: {items}.
 
     `archived` also where the task's list or its board is. Raises NotFound for a room the caller may not read.
     """
     access_room(connection, caller, room)
     rows = connection.execute(
-        LINKED.where(visible_boards(caller)),
+        LINKED.where(visible_boards(caller), visible_lists(caller.role)),
         {"caller": caller.id, "room": room, "limit": limit},
     )
     return {

@@ -19,7 +19,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from hubbub.boards.access import access_board, visible_boards
+from hubbub.boards.access import access_board, visible_boards, visible_lists
 from hubbub.boards.cursors import make_cursor, read_cursor
 from hubbub.boards.due import Days, Due, due_condition
 from hubbub.boards.models import (
@@ -191,7 +191,7 @@ def list_tasks(
     Raises NotFound, or Invalid for a cursor that is none of this order.
     """
     access_board(connection, caller, board)
-    conditions = [tasks.c.board == board, *filters.conditions(days)]
+    conditions = [tasks.c.board == board, visible_lists(caller.role), *filters.conditions(days)]
     query = select(*COLUMNS).select_from(SOURCE).where(*conditions)
     page = read_page(connection, query, sort, limit, cursor)
     if cursor is None:
@@ -265,6 +265,7 @@ def own_tasks(
         archived_condition(archived=False),
         boards.c.archived_at.is_(None),
         visible_boards(caller),
+        visible_lists(caller.role),
     ]
 
 

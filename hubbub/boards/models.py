@@ -14,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 
 from hubbub.boards.ranks import LONGEST_RANK
@@ -38,6 +39,9 @@ boards = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("archived_at", BigInteger),
     Column("sample", Boolean, nullable=False, server_default=false()),
+    # The stream of clients and guests, once they do not see every list.
+    Column("outside", Id),
+    Index("ix_boards_outside", "outside", unique=True),
     CheckConstraint("length(name) >= 1", name="name"),
     CheckConstraint("shown_to IN ('colleagues', 'members')", name="shown_to"),
 )
@@ -61,6 +65,8 @@ board_lists = Table(
     Column("rank", Rank, nullable=False),
     Column("status", String(10)),
     Column("archived_at", BigInteger),
+    # Whether clients and guests see it.
+    Column("shown_outside", Boolean, nullable=False, server_default=true()),
     UniqueConstraint("board", "rank"),
     CheckConstraint("length(name) >= 1", name="name"),
     CheckConstraint("status IN ('open', 'doing', 'done')", name="status"),
@@ -205,4 +211,6 @@ comment_wordings = Table(
     # Where in the log the wordings of a comment stand, to be scrubbed when it is deleted.
     Column("comment", Id, ForeignKey("task_comments.id", ondelete="CASCADE"), primary_key=True),
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    # And where in the stream of the board's clients and guests.
+    Column("outside", BigInteger),
 )

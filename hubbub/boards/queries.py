@@ -16,7 +16,16 @@ from sqlalchemy import (
     union_all,
 )
 
-from hubbub.boards.access import access_board, access_task, right_of, visible_boards
+from hubbub.boards.access import (
+    Streams,
+    access_board,
+    access_task,
+    is_outsider,
+    right_of,
+    stream_for,
+    visible_boards,
+    visible_lists,
+)
 from hubbub.boards.listing import CARD_COLUMNS
 from hubbub.boards.models import (
     board_labels,
@@ -66,24 +75,30 @@ EVERY_LIST = (
 )
 ARCHIVED_LISTS = EVERY_LIST.where(board_lists.c.archived_at.is_not(None)).limit(MOST_ARCHIVED)
 LISTS_OF = EVERY_LIST.where(board_lists.c.archived_at.is_(None))
-NUMBERED = (
-    select(
-        *CARD_COLUMNS,
-        func.row_number().over(partition_by=tasks.c.list, order_by=tasks.c.rank).label("place"),
+
+
+def first_sqlite(lists: Any) -> Any:
+    numbered = (
+        select(
+            *CARD_COLUMNS,
+            func.row_number().over(partition_by=tasks.c.list, order_by=tasks.c.rank).label("place"),
+        )
+        .join(board_lists, board_lists.c.id == tasks.c.list)
+        .where(
+            tasks.c.board == bindparam("board"),
+            tasks.c.archived_at.is_(None),
+            board_lists.c.archived_at.is_(None),
+            lists,
+        )
+        .subquery()
     )
-    .join(board_lists, board_lists.c.id == tasks.c.list)
-    .where(
-        tasks.c.board == bindparam("board"),
-        tasks.c.archived_at.is_(None),
-        board_lists.c.archived_at.is_(None),
+    return (
+        select(numbered)
+        .where(numbered.c.place <= bindparam("first"))
+        .order_by(numbered.c.list, numbered.c.place)
     )
-    .subquery()
-)
-FIRST_SQLITE = (
-    select(NUMBERED)
-    .where(NUMBERED.c.place <= bindparam("first"))
-    .order_by(NUMBERED.c.list, NUMBERED.c.place)
-)
+
+
 FIRST_IN_LIST = lateral(
     select(*CARD_COLUMNS)
     .where(live_tasks_of(board_lists.c.id))
@@ -96,6 +111,15 @@ FIRST_POSTGRESQL = (
     .select_from(board_lists.join(FIRST_IN_LIST, true()))
     .where(board_lists.c.board == bindparam("board"), board_lists.c.archived_at.is_(None))
 )
+ROLES = ("owner", "admin", "member", "client", "guest")
+FIRST_FOR = {
+    role: {
+        "sqlite": first_sqlite(visible_lists(role)),
+        "postgresql": FIRST_POSTGRESQL.where(visible_lists(role)),
+    }
+    for role in ROLES
+}
+"""The first live tasks of each live list that people of a role see."""
 
 
 MEMBERS = (
@@ -109,7 +133,6 @@ LABELS = select(
 PARTS = union_all(MEMBERS, LABELS)
 BOARDS = (
     select(boards, board_members.c.right.label("given"), streams.c.head)
-    .join(streams, streams.c.id == boards.c.id)
     .outerjoin(
         board_members,
         and_(board_members.c.board == boards.c.id, board_members.c.user == bindparam("caller")),
@@ -119,11 +142,15 @@ BOARDS = (
     .limit(bindparam("limit"))
 )
 BOARDS_FOR = {
-    (role, archived): BOARDS.where(
+    (role, archived): BOARDS.join(
+        streams,
+        streams.c.id
+        == (func.coalesce(boards.c.outside, boards.c.id) if is_outsider(role) else boards.c.id),
+    ).where(
         visible_boards(Caller("", role)),
         boards.c.archived_at.is_not(None) if archived else boards.c.archived_at.is_(None),
     )
-    for role in ("owner", "admin", "member", "client", "guest")
+    for role in ROLES
     for archived in (True, False)
 }
 
@@ -151,6 +178,7 @@ def list_boards(
             {
                 **board_shape(row),
                 "right": right_of(caller.role, row.shown_to, row.given),
+                "stream": stream_for(caller.role, Streams(row.id, row.outside)),
                 "head": row.head,
             }
             for row in shown
@@ -160,16 +188,17 @@ def list_boards(
 
 
 def read_board(connection: Connection, caller: Caller, *, board: str, first: int) -> bytes:
-    """A board whole as JSON, with the `first` tasks of each list and the head of its stream to follow from.
+    """What the caller sees of a board as JSON, with the `first` tasks of each list.
 
-    `people` are those who made or have one of these tasks and are no members. It is encoded here, in the reading
-    thread, a part at a time: a board of thousands of tasks keeps nobody waiting. Raises NotFound.
+    `stream` is to be followed from `head` on. `people` are those who made or have one of these tasks and are no
+    members. It is encoded here, in the reading thread, a part at a time: a board of thousands of tasks keeps nobody
+    waiting. Raises NotFound.
     """
     found = access_board(connection, caller, board)
-    head = log.read_states(connection, [board])[board].head
-    lists = connection.execute(LISTS_OF, {"board": board}).all()
+    head = log.read_states(connection, [found.stream])[found.stream].head
+    lists = connection.execute(LISTS_OF.where(visible_lists(caller.role)), {"board": board}).all()
     parts = read_parts(connection, board)
-    query = FIRST_SQLITE if connection.dialect.name == "sqlite" else FIRST_POSTGRESQL
+    query = FIRST_FOR[caller.role][connection.dialect.name]
     rows = connection.execute(query, {"board": board, "first": first}).all()
     cards: dict[str, list[dict[str, Any]]] = {row.id: [] for row in lists}
     people = {found.row.created_by}
@@ -185,6 +214,7 @@ def read_board(connection: Connection, caller: Caller, *, board: str, first: int
         {
             **board_shape(found.row),
             "right": found.right,
+            "stream": found.stream,
             "head": head,
             **parts,
             "people": name_people(connection, people),
@@ -252,5 +282,5 @@ def list_lists(
     """The board's lists in their order, or the archived ones, with how many tasks each has: {items}."""
     access_board(connection, caller, board)
     query = ARCHIVED_LISTS if archived else LISTS_OF
-    rows = connection.execute(query, {"board": board})
+    rows = connection.execute(query.where(visible_lists(caller.role)), {"board": board})
     return {"items": [{**list_shape(row), "total": row.total} for row in rows]}

@@ -138,6 +138,7 @@ class NewList(Input):
 class ListChange(Input):
     name: ListName = ""
     status: Status | None = None
+    shown_outside: bool = True
 
 
 class ListMove(Input):

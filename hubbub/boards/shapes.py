@@ -31,6 +31,7 @@ def list_shape(row: Any) -> dict[str, Any]:
         "name": row.name,
         "rank": row.rank,
         "status": row.status,
+        "shown_outside": row.shown_outside,
         "archived": row.archived_at is not None,
     }
 

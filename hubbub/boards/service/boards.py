@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import delete, func, insert, select, update
 
-from hubbub.boards.access import MANAGERS, Right, right_of
+from hubbub.boards.access import MANAGERS, Right, Streams, right_of
 from hubbub.boards.models import board_lists, board_members, boards
 from hubbub.boards.ranks import spread_ranks
 from hubbub.boards.service.common import lock_board, unchanged
+from hubbub.boards.service.telling import append_many, tell
 from hubbub.boards.shapes import board_shape, list_shape
 from hubbub.chat.access import access_room, visible_people
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.commands import Answer, command
 from hubbub.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from hubbub.kernel.ids import new_id
-from hubbub.kernel.log import Entry
 from hubbub.kernel.transaction import Transaction
 from hubbub.people.models import users
 from hubbub.people.roles import COLLEAGUES
@@ -99,7 +98,7 @@ def change_board(tx: Transaction, caller: Caller, *, board: str, changes: dict[s
         access_room(connection, caller, values["room"])
     if values:
         connection.execute(update(boards).where(boards.c.id == board).values(**values))
-        tx.append(board, "board.changed", caller.id, read_board(tx, board))
+        tell(tx, caller, found.streams, "board.changed", read_board(tx, board))
     if values.get("shown_to") == "members":
         withdraw_colleagues(tx, caller, board)
     if archived != (row.archived_at is not None):
@@ -109,13 +108,16 @@ def change_board(tx: Transaction, caller: Caller, *, board: str, changes: dict[s
             .values(archived_at=tx.now if archived else None)
         )
         kind = "board.archived" if archived else "board.restored"
-        tx.append(board, kind, caller.id, read_board(tx, board))
+        tell(tx, caller, found.streams, kind, read_board(tx, board))
     shape = {**read_board(tx, board), "right": found.right}
     return Answer(shape) if tx.last_seq is not None else unchanged(tx, board, shape)
 
 
 def withdraw_colleagues(tx: Transaction, caller: Caller, board: str) -> None:
-    """Tells of everybody whose right ended when the board was no longer shown to colleagues, each by an entry."""
+    """Tells of everybody whose right ended when the board was no longer shown to colleagues, each by an entry.
+
+    Clients and guests with a stream of their own are not told: they do not know these people.
+    """
     given = select(board_members.c.user).where(board_members.c.board == board)
     people = [
         *tx.execute(
@@ -128,24 +130,11 @@ def withdraw_colleagues(tx: Transaction, caller: Caller, board: str) -> None:
             .order_by(users.c.id)
         ).scalars()
     ]
-    if not people:
-        return
-    first = tx.reserve(board, len(people))
-    tx.append_entries(
-        [
-            Entry(
-                board,
-                first + place,
-                "board.member_removed",
-                caller.id,
-                tx.now,
-                None,
-                orjson.dumps({"board": board, "user": person, "right": None}),
-            )
-            for place, person in enumerate(people)
-        ]
-    )
-    tx.flush()
+    told = [
+        ("board.member_removed", {"board": board, "user": person, "right": None})
+        for person in people
+    ]
+    append_many(tx, caller, board, told)
 
 
 @command("board.set_member", target="board", stream="board")
@@ -173,7 +162,7 @@ def set_member(tx: Transaction, caller: Caller, *, board: str, user: str, right:
         tx.execute(insert(board_members), data)
     else:
         tx.execute(update(board_members).where(*mine).values(right=right))
-    tell_member(tx, caller, "board.member_set", user, data)
+    tell_member(tx, caller, found.streams, "board.member_set", user, data)
     return Answer(data)
 
 
@@ -193,12 +182,17 @@ def remove_member(tx: Transaction, caller: Caller, *, board: str, user: str) -> 
     role = tx.execute(select(users.c.role).where(users.c.id == user)).scalar_one()
     left = right_of(role, found.row.shown_to, None)
     data = {"board": board, "user": user, "right": left}
-    tell_member(tx, caller, "board.member_removed", user, data)
+    tell_member(tx, caller, found.streams, "board.member_removed", user, data)
 
 
 def tell_member(
-    tx: Transaction, caller: Caller, kind: str, user: str, data: dict[str, Any]
+    tx: Transaction,
+    caller: Caller,
+    streams: Streams,
+    kind: str,
+    user: str,
+    data: dict[str, Any],
 ) -> None:
     """Tells the board and the person."""
-    tx.append(data["board"], kind, caller.id, data)
+    tell(tx, caller, streams, kind, data)
     tx.append(user, kind, caller.id, data)

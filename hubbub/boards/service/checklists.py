@@ -4,11 +4,13 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
+from hubbub.boards.access import Streams
 from hubbub.boards.models import checklist_items
 from hubbub.boards.schemas import END, MOST_ITEMS
 from hubbub.boards.service.common import lock_task, unchanged
 from hubbub.boards.service.places import ITEMS
 from hubbub.boards.service.tasks import touch_task
+from hubbub.boards.service.telling import tell
 from hubbub.boards.shapes import read_checklist
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.commands import Answer, command
@@ -27,14 +29,16 @@ def find_item(tx: Transaction, task: str, item: str) -> Any:
     return row
 
 
-def tell_checklist(tx: Transaction, caller: Caller, row: Any, *, status: int = 200) -> Answer:
-    """Tells of the whole checklist as it is now, and answers it."""
+def tell_checklist(
+    tx: Transaction, caller: Caller, streams: Streams, row: Any, *, status: int = 200
+) -> Answer:
+    """Tells of the whole checklist of a task (its row as TASK has it) as it is now, and answers it."""
     data = {
         "task": row.id,
         "checklist": read_checklist(tx.connection, row.id),
         "version": touch_task(tx, row),
     }
-    tx.append(row.board, "checklist.changed", caller.id, data)
+    tell(tx, caller, streams, "checklist.changed", data, shown=row.shown_outside)
     return Answer(data, status=status)
 
 
@@ -46,14 +50,14 @@ def add_item(
 
     Raises like `access_task`, and Conflict when the checklist is full.
     """
-    _, row = lock_task(tx, caller, task)
+    board, row = lock_task(tx, caller, task)
     count = tx.execute(select(func.count()).where(checklist_items.c.task == task)).scalar_one()
     if count >= MOST_ITEMS:
         raise Conflict(f"A checklist has at most {MOST_ITEMS} items.")
     ranks, _ = ITEMS.find_ranks(tx.connection, task, after)
     item = {"task": task, "id": new_id(), "text": text, "rank": ranks[0]}
     tx.execute(insert(checklist_items), item)
-    return tell_checklist(tx, caller, row, status=201)
+    return tell_checklist(tx, caller, board.streams, row, status=201)
 
 
 @command("checklist.change", target="task")
@@ -82,15 +86,15 @@ def change_item(
         .where(checklist_items.c.task == task, checklist_items.c.id == item)
         .values(**values)
     )
-    return tell_checklist(tx, caller, row)
+    return tell_checklist(tx, caller, board.streams, row)
 
 
 @command("checklist.remove", target="task")
 def remove_item(tx: Transaction, caller: Caller, *, task: str, item: str) -> Answer:
     """Removes an item; answers as `add_item`. Raises like `access_task`, and NotFound."""
-    _, row = lock_task(tx, caller, task)
+    board, row = lock_task(tx, caller, task)
     find_item(tx, task, item)
     tx.execute(
         delete(checklist_items).where(checklist_items.c.task == task, checklist_items.c.id == item)
     )
-    return tell_checklist(tx, caller, row)
+    return tell_checklist(tx, caller, board.streams, row)

@@ -9,6 +9,7 @@ from hubbub.boards.access import MANAGERS, Board, board_people
 from hubbub.boards.models import comment_wordings, task_comments
 from hubbub.boards.service.common import lock_task
 from hubbub.boards.service.tasks import tell_person
+from hubbub.boards.service.telling import tell
 from hubbub.boards.shapes import comment_shape
 from hubbub.chat.service.mentions import match_mentions
 from hubbub.kernel import log
@@ -21,11 +22,12 @@ from hubbub.kernel.transaction import Transaction
 NO_COMMENT = "There is no such comment, or it is not yours to see."
 
 
-def find_mentioned(tx: Transaction, board: Board, body: str) -> list[str]:
-    """Ids of the people who may see the board and are mentioned, as in messages."""
+def find_mentioned(tx: Transaction, board: Board, row: Any, body: str) -> list[str]:
+    """Ids of the people who may see the task and are mentioned, as in messages."""
     if "@" not in body:
         return []
-    people = [(name.casefold(), person) for person, name in board_people(tx.connection, board.row)]
+    able = board_people(tx.connection, board.row, outsiders=row.shown_outside)
+    people = [(name.casefold(), person) for person, name in able]
     return match_mentions(body, sorted(people, key=lambda one: -len(one[0])))
 
 
@@ -62,11 +64,11 @@ def tell_comment(
     """Tells the board of a comment's words, and those who were not mentioned `before`; answers the comment."""
     board, row = place
     written = tx.execute(select(task_comments).where(task_comments.c.id == comment)).one()
-    people = find_mentioned(tx, board, body)
+    people = find_mentioned(tx, board, row, body)
     shape = {**comment_shape(written), "mentions": people}
-    entry = tx.append(row.board, kind, caller.id, shape)
-    tx.execute(insert(comment_wordings), {"comment": comment, "seq": entry.seq})
-    told = set(find_mentioned(tx, board, before))
+    seq, outside = tell(tx, caller, board.streams, kind, shape, shown=row.shown_outside)
+    tx.execute(insert(comment_wordings), {"comment": comment, "seq": seq, "outside": outside})
+    told = set(find_mentioned(tx, board, row, before))
     tell_mentioned(tx, caller, row, comment, [p for p in people if p not in told])
     return Answer(shape, status=status)
 
@@ -113,9 +115,11 @@ def delete_comment(tx: Transaction, caller: Caller, *, comment: str) -> Answer:
     if row.deleted_at is not None:
         return Answer(None)
     erased = {**comment_shape(row), "body": "", "mentions": [], "deleted": True}
-    wordings = select(comment_wordings.c.seq).where(comment_wordings.c.comment == comment)
-    for seq in [*tx.execute(wordings).scalars()]:
-        log.scrub_entry(tx.connection, board.id, seq, orjson.dumps(erased))
+    wordings = select(comment_wordings.c.seq, comment_wordings.c.outside)
+    for seqs in tx.execute(wordings.where(comment_wordings.c.comment == comment)).all():
+        for stream, seq in zip(board.streams, seqs, strict=True):
+            if stream is not None and seq is not None:
+                log.scrub_entry(tx.connection, stream, seq, orjson.dumps(erased))
     tx.execute(
         update(task_comments)
         .where(task_comments.c.id == comment)
@@ -123,5 +127,6 @@ def delete_comment(tx: Transaction, caller: Caller, *, comment: str) -> Answer:
     )
     tx.execute(delete(comment_wordings).where(comment_wordings.c.comment == comment))
     tx.execute(delete(replies).where(replies.c.subject == comment))
-    entry = tx.append(board.id, "comment.deleted", caller.id, {"id": comment, "task": task.id})
-    return Answer(None, seq=entry.seq)
+    data = {"id": comment, "task": task.id}
+    tell(tx, caller, board.streams, "comment.deleted", data, shown=task.shown_outside)
+    return Answer(None)

@@ -77,12 +77,16 @@ def check_list(found: bool, archived: bool) -> None:
         raise Conflict("This list is archived: restore it first.")
 
 
-def check_board_people(connection: Connection, board: Board, people: Sequence[str]) -> None:
-    """Raises Invalid unless everybody is active and may see the board."""
-    if people:
-        known = {identifier for identifier, _ in board_people(connection, board.row)}
-        if not known.issuperset(people):
-            raise Invalid.field("assignees", "One of these people is not on this board.")
+def check_task_people(
+    connection: Connection, board: Board, people: Sequence[str], *, shown: bool
+) -> None:
+    """Raises Invalid unless everybody is active and may see a task of the board, whose list is `shown` outside."""
+    if not people:
+        return
+    known = {identifier for identifier, _ in board_people(connection, board.row, outsiders=shown)}
+    if not known.issuperset(people):
+        where = "is not on this board" if shown else "does not see this list"
+        raise Invalid.field("assignees", f"One of these people {where}.")
 
 
 def find_repeat(

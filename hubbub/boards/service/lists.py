@@ -1,13 +1,17 @@
 """Making, changing and moving lists, and the labels of a board."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
+from hubbub.boards.access import Streams
 from hubbub.boards.models import board_labels, board_lists
 from hubbub.boards.schemas import END
 from hubbub.boards.service.common import lock_board, lock_list, unchanged
+from hubbub.boards.service.dividing import divide
 from hubbub.boards.service.places import LISTS
+from hubbub.boards.service.telling import tell
 from hubbub.boards.shapes import label_shape, list_shape
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.commands import Answer, command
@@ -34,16 +38,16 @@ def create_list(
 
     Raises like `access_board`, and Conflict when the board is full.
     """
-    lock_board(tx, caller, board, "edit")
+    streams = lock_board(tx, caller, board, "edit").streams
     check_room_for_list(tx, board)
-    rank = find_list_rank(tx, caller, board, after)
+    rank = find_list_rank(tx, caller, streams, after)
     identifier = new_id()
     tx.execute(
         insert(board_lists),
         {"id": identifier, "board": board, "name": name, "rank": rank, "status": status},
     )
     shape = read_list(tx, identifier)
-    tx.append(board, "list.created", caller.id, shape)
+    tell(tx, caller, streams, "list.created", shape)
     return Answer(shape, status=201)
 
 
@@ -61,13 +65,36 @@ def check_room_for_list(tx: Transaction, board: str, fresh: int = 1) -> None:
 
 
 def find_list_rank(
-    tx: Transaction, caller: Caller, board: str, after: str | None, moving: tuple[str, ...] = ()
+    tx: Transaction, caller: Caller, streams: Streams, after: str | None, moving: Sequence[str] = ()
 ) -> str:
     """The rank for a list that goes behind another one; others may have to make room."""
-    ranks, moved = LISTS.find_ranks(tx.connection, board, after, moving=moving)
-    if moved:
-        tx.append(board, "board.rebalanced", caller.id, {"board": board, "ranks": moved})
-    return ranks[0]
+    return find_list_ranks(tx, caller, streams, after, 1, moving)[0]
+
+
+def find_list_ranks(
+    tx: Transaction,
+    caller: Caller,
+    streams: Streams,
+    after: str | None,
+    count: int,
+    moving: Sequence[str] = (),
+) -> Sequence[str]:
+    """Ranks for so many lists; clients and guests are told only of the lists they see that made room."""
+    board = streams.board
+    ranks, moved = LISTS.find_ranks(tx.connection, board, after, count, moving)
+    if not moved:
+        return ranks
+    tx.append(board, "board.rebalanced", caller.id, {"board": board, "ranks": moved})
+    if streams.outside is not None:
+        shown = tx.execute(
+            select(board_lists.c.id).where(
+                board_lists.c.board == board, board_lists.c.shown_outside
+            )
+        )
+        theirs = {place: moved[place] for place in shown.scalars() if place in moved}
+        data = {"board": board, "ranks": theirs}
+        tx.append(streams.outside, "board.rebalanced", caller.id, data)
+    return ranks
 
 
 def read_list(tx: Transaction, identifier: str) -> dict[str, Any]:
@@ -76,24 +103,39 @@ def read_list(tx: Transaction, identifier: str) -> dict[str, Any]:
 
 @command("list.change", target="list")
 def change_list(tx: Transaction, caller: Caller, *, list: str, changes: dict[str, Any]) -> Answer:
-    """Changes `name` and `status`, as far as `changes` names them; answers the list. Raises like `access_list`."""
-    board, row = lock_list(tx, caller, list, "edit")
+    """Changes `name`, `status` and `shown_outside`, as far as `changes` names them; answers the list.
+
+    Raises like `access_list`; the last one takes the right to manage.
+    """
+    board, row = lock_list(tx, caller, list, "manage" if "shown_outside" in changes else "edit")
     values: dict[str, Any] = {
         name: changes[name]
-        for name in ("name", "status")
+        for name in ("name", "status", "shown_outside")
         if name in changes and changes[name] != getattr(row, name)
     }
     if not values:
         return unchanged(tx, board.id, list_shape(row))
-    return write_list(tx, caller, list, "list.changed", values)
+    if "shown_outside" not in values:
+        return write_list(tx, caller, board.streams, row, "list.changed", values)
+    tx.execute(update(board_lists).where(board_lists.c.id == list).values(**values))
+    divide(tx, caller, board)
+    shape = read_list(tx, list)
+    # Clients and guests load afresh what they see now.
+    tx.append(board.id, "list.changed", caller.id, shape)
+    return Answer(shape)
 
 
 def write_list(
-    tx: Transaction, caller: Caller, identifier: str, kind: str, values: dict[str, Any]
+    tx: Transaction,
+    caller: Caller,
+    streams: Streams,
+    row: Any,
+    kind: str,
+    values: dict[str, Any],
 ) -> Answer:
-    tx.execute(update(board_lists).where(board_lists.c.id == identifier).values(**values))
-    shape = read_list(tx, identifier)
-    tx.append(shape["board"], kind, caller.id, shape)
+    tx.execute(update(board_lists).where(board_lists.c.id == row.id).values(**values))
+    shape = read_list(tx, row.id)
+    tell(tx, caller, streams, kind, shape, shown=row.shown_outside)
     return Answer(shape)
 
 
@@ -103,8 +145,8 @@ def move_list(tx: Transaction, caller: Caller, *, list: str, after: str | None =
     board, row = lock_list(tx, caller, list, "edit")
     if after == list:
         return unchanged(tx, board.id, list_shape(row))
-    rank = find_list_rank(tx, caller, board.id, after, (list,))
-    return write_list(tx, caller, list, "list.moved", {"rank": rank})
+    rank = find_list_rank(tx, caller, board.streams, after, [list])
+    return write_list(tx, caller, board.streams, row, "list.moved", {"rank": rank})
 
 
 @command("list.archive", target="list")
@@ -113,7 +155,7 @@ def archive_list(tx: Transaction, caller: Caller, *, list: str) -> Answer:
     board, row = lock_list(tx, caller, list, "edit")
     if row.archived_at is not None:
         return unchanged(tx, board.id, list_shape(row))
-    return write_list(tx, caller, list, "list.archived", {"archived_at": tx.now})
+    return write_list(tx, caller, board.streams, row, "list.archived", {"archived_at": tx.now})
 
 
 @command("list.restore", target="list")
@@ -123,7 +165,7 @@ def restore_list(tx: Transaction, caller: Caller, *, list: str) -> Answer:
     if row.archived_at is None:
         return unchanged(tx, board.id, list_shape(row))
     check_room_for_list(tx, board.id, fresh=0)
-    return write_list(tx, caller, list, "list.restored", {"archived_at": None})
+    return write_list(tx, caller, board.streams, row, "list.restored", {"archived_at": None})
 
 
 @command("label.create", target="board", stream="board")
@@ -131,7 +173,7 @@ def create_label(
     tx: Transaction, caller: Caller, *, board: str, name: str, colour: str = "grey"
 ) -> Answer:
     """Makes a label; answers it. Raises like `access_board`, and Conflict for a name that is taken."""
-    lock_board(tx, caller, board, "edit")
+    streams = lock_board(tx, caller, board, "edit").streams
     count = tx.execute(select(func.count()).where(board_labels.c.board == board)).scalar_one()
     if count >= MOST_LABELS:
         raise Conflict(f"A board has at most {MOST_LABELS} labels.")
@@ -139,7 +181,7 @@ def create_label(
     label = new_id()
     tx.execute(insert(board_labels), {"id": label, "board": board, "name": name, "colour": colour})
     shape = {"id": label, "board": board, "name": name, "colour": colour}
-    tx.append(board, "label.created", caller.id, shape)
+    tell(tx, caller, streams, "label.created", shape)
     return Answer(shape, status=201)
 
 
@@ -165,7 +207,7 @@ def change_label(
     tx: Transaction, caller: Caller, *, board: str, label: str, changes: dict[str, Any]
 ) -> Answer:
     """Changes `name` and `colour`, as far as `changes` names them; answers the label. Raises as `create_label`."""
-    lock_board(tx, caller, board, "edit")
+    streams = lock_board(tx, caller, board, "edit").streams
     row = find_label(tx, board, label)
     values: dict[str, Any] = {
         name: changes[name]
@@ -178,14 +220,14 @@ def change_label(
     if "name" in values:
         check_label_name(tx, board, values["name"])
     tx.execute(update(board_labels).where(board_labels.c.id == label).values(**values))
-    tx.append(board, "label.changed", caller.id, shape)
+    tell(tx, caller, streams, "label.changed", shape)
     return Answer(shape)
 
 
 @command("label.remove", target="label", stream="board")
 def remove_label(tx: Transaction, caller: Caller, *, board: str, label: str) -> None:
     """Removes a label, also from every task that has it. Raises like `access_board`, and NotFound."""
-    lock_board(tx, caller, board, "edit")
+    streams = lock_board(tx, caller, board, "edit").streams
     find_label(tx, board, label)
     tx.execute(delete(board_labels).where(board_labels.c.id == label))
-    tx.append(board, "label.removed", caller.id, {"id": label, "board": board})
+    tell(tx, caller, streams, "label.removed", {"id": label, "board": board})

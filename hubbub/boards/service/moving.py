@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import select
 
-from hubbub.boards.access import NO_TASK, Standing, check_right
+from hubbub.boards.access import NO_TASK, Standing, Streams, check_right
 from hubbub.boards.ranks import rank_between
 from hubbub.boards.schemas import END
 from hubbub.boards.service import places
 from hubbub.boards.service.common import check_list, unchanged
 from hubbub.boards.service.repeating import make_next
 from hubbub.boards.service.tasks import find_task_ranks
+from hubbub.boards.service.telling import tell_move, tell_outside
 from hubbub.kernel import log
 from hubbub.kernel.bulk import Statement
 from hubbub.kernel.caller import Caller
@@ -37,15 +38,16 @@ AROUND = Statement(
     "tasks.board, tasks.list, tasks.rank, tasks.version, tasks.repeat, place.status, "
     "tasks.archived_at, "
     'boards.shown_to, mine."right", boards.archived_at, place.id, place.archived_at, '
+    "boards.outside, here.shown_outside, place.shown_outside, "
     f"{BESIDE}, "
     "(SELECT rank FROM tasks AS other WHERE other.list = given.list AND other.id <> given.task "
     f"AND other.rank > coalesce({BESIDE}, '') ORDER BY other.rank LIMIT 1), "
     "(SELECT rank FROM tasks AS other WHERE other.list = given.list AND other.id <> given.task "
     "ORDER BY other.rank DESC LIMIT 1) "
-    "FROM {given} CROSS JOIN tasks CROSS JOIN boards "
+    "FROM {given} CROSS JOIN tasks CROSS JOIN boards CROSS JOIN board_lists AS here "
     'LEFT JOIN board_members AS mine ON mine.board = boards.id AND mine."user" = given.caller '
     "LEFT JOIN board_lists AS place ON place.id = given.list AND place.board = boards.id "
-    "WHERE tasks.id = given.task AND boards.id = tasks.board",
+    "WHERE tasks.id = given.task AND boards.id = tasks.board AND here.id = tasks.list",
     "task",
     "list",
     "after",
@@ -80,9 +82,21 @@ class Around(NamedTuple):
     board_archived_at: int | None
     place: str | None
     place_archived_at: int | None
+    outside: str | None
+    was_shown: bool
+    shown: bool
     before: str | None
     behind: str | None
     last: str | None
+
+    @property
+    def streams(self) -> Streams:
+        return Streams(self.board, self.outside)
+
+    @property
+    def crosses(self) -> bool:
+        """Whether clients and guests see only one of the task's two lists."""
+        return bool(self.was_shown) != bool(self.shown)
 
 
 def look_around(
@@ -135,10 +149,20 @@ def move_one(
         before, behind = around.last, None
     rank = rank_between(before, behind)
     if len(rank) > places.LONGEST:
-        rank = find_task_ranks(tx, caller, around.board, list, after, 1, [task])[0]
+        rank = find_task_ranks(
+            tx, caller, around.streams, list, after, 1, [task], shown=around.shown
+        )[0]
     data = moved_shape(task, list, rank, around.version + 1)
     tx.put(MOVE, [(task, list, rank, around.version + 1, tx.now)])
-    tx.append(around.board, "task.moved", caller.id, data)
+    tell_move(
+        tx,
+        caller,
+        around.streams,
+        data,
+        came_from=around.list,
+        was_shown=around.was_shown,
+        shown=around.shown,
+    )
     if hands_on(around, list):
         make_next(tx, caller, task, came_from=around.list)
     return Answer(data)
@@ -164,8 +188,8 @@ class Batch:
     """Moves that are not written yet: each is placed among what was read and the moves before it."""
 
     moved: dict[str, Moved] = field(default_factory=dict)
-    told: dict[str, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
-    """By board: the place of the request, and its answer."""
+    told: dict[Streams, list[tuple[int, dict[str, Any], bool]]] = field(default_factory=dict)
+    """By board: the place of the request, its answer, and whether clients and guests are told."""
 
     def move(
         self, place: int, task: str, wished: str, after: str | None, around: Around
@@ -175,7 +199,7 @@ class Batch:
         now_in, version = (here.list, here.version) if here else (around.list, around.version)
         if after == task and now_in == wished:
             return moved_shape(task, wished, here.rank if here else around.rank, version)
-        if around.repeat is not None:
+        if around.repeat is not None or around.crosses:
             return None
         before, behind = self.find_gap(task, wished, after, around)
         rank = rank_between(before, behind)
@@ -183,7 +207,7 @@ class Batch:
             return None
         self.moved[task] = Moved(wished, rank, version + 1, behind)
         data = moved_shape(task, wished, rank, version + 1)
-        self.told.setdefault(around.board, []).append((place, data))
+        self.told.setdefault(around.streams, []).append((place, data, around.shown))
         return data
 
     def find_gap(
@@ -213,15 +237,21 @@ class Batch:
     def write(self, tx: Transaction, requests: Sequence[Request], results: list[Any]) -> None:
         rows = [(task, m.list, m.rank, m.version, tx.now) for task, m in self.moved.items()]
         tx.put(MOVE, rows)
-        for board, told in self.told.items():
+        for streams, told in self.told.items():
+            board = streams.board
             first = tx.take(board, len(told))
             batch = []
-            for seq, (place, data) in enumerate(told, first):
+            for seq, (place, data, _) in enumerate(told, first):
                 actor, key = requests[place].caller.id, requests[place].key
                 body = orjson.dumps(data)
                 batch.append(Entry(board, seq, "task.moved", actor, tx.now, key, body))
                 results[place] = Outcome(body, None, seq)
             tx.append_entries(batch)
+            tell_outside(
+                tx,
+                streams.outside,
+                [entry for entry, (_, _, shown) in zip(batch, told, strict=True) if shown],
+            )
 
 
 def move_many(tx: Transaction, requests: Sequence[Request]) -> list[Outcome | Exception]:
@@ -241,7 +271,8 @@ def move_many(tx: Transaction, requests: Sequence[Request]) -> list[Outcome | Ex
 def move_some(tx: Transaction, requests: Sequence[Request], start: int, results: list[Any]) -> int:
     """Makes the moves from `start` on until one has to be made alone, and that one; answers the place behind.
 
-    Alone are those that make room, and those that end a task that repeats: they change more than a place.
+    Alone are those that make room, those that end a task that repeats, and those that show or hide one: they change
+    more than a place.
     """
     asked: list[Asked] = [
         (r.arguments["task"], r.arguments["list"], r.arguments.get("after", END) or "", r.caller.id)

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, union_all, update
 
-from hubbub.boards.access import followable_boards
+from hubbub.boards.access import may_see, read_standings
 from hubbub.boards.due import DAY_MS
 from hubbub.boards.listing import UNDONE
 from hubbub.boards.models import board_lists, boards, task_assignees, tasks
@@ -82,27 +82,26 @@ def remind(tx: Transaction, caller: Caller, *, until: int, day: int) -> dict[str
 def find_people(connection: Connection, wanted: Sequence[str]) -> dict[str, set[str]]:
     """For each person to be told, the tasks: their own, and those they made that are nobody's.
 
-    Only people who are active and may see the board.
+    Only people who are active and may see the task.
     """
     those = tasks.c.id.in_(wanted)
     active = users.c.active
     nobodys = ~select(task_assignees.c.user).where(task_assignees.c.task == tasks.c.id).exists()
-    columns = (tasks.c.id, tasks.c.board, users.c.id.label("person"), users.c.role)
+    person = users.c.id.label("person")
+    columns = (tasks.c.id, tasks.c.board, person, users.c.role, board_lists.c.shown_outside)
+    placed = select(*columns).join(board_lists, board_lists.c.id == tasks.c.list)
     assigned = (
-        select(*columns)
-        .join(task_assignees, task_assignees.c.task == tasks.c.id)
+        placed.join(task_assignees, task_assignees.c.task == tasks.c.id)
         .join(users, users.c.id == task_assignees.c.user)
         .where(those, active)
     )
-    made = (
-        select(*columns).join(users, users.c.id == tasks.c.created_by).where(those, active, nobodys)
-    )
+    made = placed.join(users, users.c.id == tasks.c.created_by).where(those, active, nobodys)
     rows = connection.execute(union_all(assigned, made)).all()
     asked = {row: (Caller(row.person, row.role), row.board) for row in rows}
-    allowed = followable_boards(connection, [*set(asked.values())])
+    allowed = read_standings(connection, [*set(asked.values())])
     told: dict[str, set[str]] = defaultdict(set)
     for row, pair in asked.items():
-        if pair in allowed:
+        if pair in allowed and may_see(row.role, row.shown_outside):
             told[row.person].add(row.id)
     return told
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
-from hubbub.boards.access import Board
+from hubbub.boards.access import TASK, Board, Streams, is_outsider
 from hubbub.boards.models import (
     board_labels,
     checklist_items,
@@ -17,7 +17,7 @@ from hubbub.boards.ranks import spread_ranks
 from hubbub.boards.repeats import repeat_shape
 from hubbub.boards.schemas import END, MOST_ASSIGNEES
 from hubbub.boards.service.common import (
-    check_board_people,
+    check_task_people,
     find_list,
     find_repeat,
     lock_board,
@@ -25,6 +25,7 @@ from hubbub.boards.service.common import (
     unchanged,
 )
 from hubbub.boards.service.places import TASKS
+from hubbub.boards.service.telling import tell
 from hubbub.boards.shapes import read_task
 from hubbub.chat.access import access_message
 from hubbub.kernel.caller import Caller
@@ -33,6 +34,7 @@ from hubbub.kernel.commands import Answer, command
 from hubbub.kernel.errors import Conflict, Invalid
 from hubbub.kernel.ids import new_id
 from hubbub.kernel.transaction import Transaction
+from hubbub.people.models import users
 
 MOST_TASKS = 10_000
 
@@ -65,12 +67,12 @@ def create_task(
     board is full.
     """
     found = lock_board(tx, caller, board, "edit")
-    find_list(tx.connection, board, list)
+    shown = bool(find_list(tx.connection, board, list).shown_outside)
     check_count(tx, board, 1)
-    check_board_people(tx.connection, found, assignees)
+    check_task_people(tx.connection, found, assignees, shown=shown)
     check_labels(tx, board, labels)
     room = None if message is None else access_message(tx.connection, caller, message).room
-    rank = find_task_ranks(tx, caller, board, list, after, 1)[0]
+    rank = find_task_ranks(tx, caller, found.streams, list, after, 1, shown=shown)[0]
     values = {
         "board": board,
         "list": list,
@@ -85,7 +87,7 @@ def create_task(
         "message": message,
         "message_room": room,
     }
-    task = add_task(tx, caller, values, assignees, labels)
+    task = add_task(tx, caller, found.streams, values, assignees, labels, shown=shown)
     if room is not None:
         # Without the title: not everybody in the room sees the board.
         linked = {"message": message, "board": board, "task": task["id"]}
@@ -96,12 +98,18 @@ def create_task(
 def add_task(
     tx: Transaction,
     caller: Caller,
+    streams: Streams,
     values: dict[str, Any],
     assignees: Sequence[str],
     labels: Sequence[str],
     items: Sequence[str] = (),
+    *,
+    shown: bool,
 ) -> dict[str, Any]:
-    """Writes a new task with a checklist of these items, tells the board and its people, and answers it whole."""
+    """Writes a new task with a checklist of these items, tells the board and its people, and answers it whole.
+
+    `shown`: whether its list is shown to clients and guests; if not, none of them is among the assignees.
+    """
     task = new_id()
     tx.execute(insert(tasks), {**values, "id": task, "created_at": tx.now, "changed_at": tx.now})
     add_rows(tx, task, assignees, labels)
@@ -113,7 +121,7 @@ def add_task(
         ]
         tx.execute(insert(checklist_items), rows)
     shape = read_task(tx.connection, task)
-    tx.append(values["board"], "task.created", caller.id, shape)
+    tell(tx, caller, streams, "task.created", shape, shown=shown)
     for person in sorted(assignees):
         tell_person(tx, caller, "task.assigned", person, shape)
     return shape
@@ -129,16 +137,19 @@ def add_rows(tx: Transaction, task: str, assignees: Sequence[str], labels: Seque
 def find_task_ranks(
     tx: Transaction,
     caller: Caller,
-    board: str,
+    streams: Streams,
     place: str,
     after: str | None,
     count: int,
     moving: Sequence[str] = (),
+    *,
+    shown: bool,
 ) -> Sequence[str]:
     """Ranks in a list behind a task; others may have to make room, of which an entry tells."""
     ranks, moved = TASKS.find_ranks(tx.connection, place, after, count, moving)
     if moved:
-        tx.append(board, "list.rebalanced", caller.id, {"list": place, "ranks": moved})
+        data = {"list": place, "ranks": moved}
+        tell(tx, caller, streams, "list.rebalanced", data, shown=shown)
     return ranks
 
 
@@ -206,7 +217,8 @@ def change_task(tx: Transaction, caller: Caller, *, task: str, changes: dict[str
     if told:
         version = touch_task(tx, row, **values)
         data = {"task": task, "version": version, "changed_at": format_time(tx.now)}
-        tx.append(board.id, "task.changed", caller.id, data | {"changed": told})
+        data |= {"changed": told}
+        tell(tx, caller, board.streams, "task.changed", data, shown=row.shown_outside)
     if "assignees" in changes:
         set_assignees(tx, caller, board, task, changes["assignees"])
     if tx.last_seq is None:
@@ -232,17 +244,20 @@ def set_assignees(
     mine = task_assignees.c.task == task
     present = {*tx.execute(select(task_assignees.c.user).where(mine)).scalars()}
     coming = sorted(set(wanted) - present)
-    check_board_people(tx.connection, board, coming)
+    shown = tx.execute(TASK, {"task": task}).one().shown_outside if coming else True
+    check_task_people(tx.connection, board, coming, shown=shown)
     for person in sorted(present.difference(wanted)):
         tx.execute(delete(task_assignees).where(mine, task_assignees.c.user == person))
-        tell_assignees(tx, caller, "task.unassigned", task, person)
+        tell_assignees(tx, caller, board.streams, "task.unassigned", task, person)
     for person in coming:
         add_rows(tx, task, [person], ())
-        tell_assignees(tx, caller, "task.assigned", task, person)
+        tell_assignees(tx, caller, board.streams, "task.assigned", task, person)
 
 
-def tell_assignees(tx: Transaction, caller: Caller, kind: str, task: str, person: str) -> None:
-    row = tx.execute(select(tasks).where(tasks.c.id == task)).one()
+def tell_assignees(
+    tx: Transaction, caller: Caller, streams: Streams, kind: str, task: str, person: str
+) -> None:
+    row = tx.execute(TASK, {"task": task}).one()
     version = touch_task(tx, row)
     assignees = tx.execute(
         select(task_assignees.c.user)
@@ -250,7 +265,11 @@ def tell_assignees(tx: Transaction, caller: Caller, kind: str, task: str, person
         .order_by(task_assignees.c.user)
     ).scalars()
     data = {"task": task, "user": person, "assignees": [*assignees], "version": version}
-    tx.append(row.board, kind, caller.id, data)
+    tell(tx, caller, streams, kind, data, shown=row.shown_outside)
+    if not row.shown_outside:
+        role = tx.execute(select(users.c.role).where(users.c.id == person)).scalar_one()
+        if is_outsider(role):
+            return
     tell_person(tx, caller, kind, person, {"board": row.board, "id": task, "title": row.title})
 
 
@@ -284,14 +303,15 @@ def archive_task(tx: Transaction, caller: Caller, *, task: str) -> Answer:
     board, row = lock_task(tx, caller, task, live=False)
     if row.archived_at is not None:
         return unchanged(tx, board.id, read_task(tx.connection, task))
-    put_away(tx, caller, row)
+    put_away(tx, caller, board.streams, row)
     return Answer(read_task(tx.connection, task))
 
 
-def put_away(tx: Transaction, caller: Caller, row: Any) -> None:
+def put_away(tx: Transaction, caller: Caller, streams: Streams, row: Any) -> None:
+    """Archives a task; its row as TASK has it."""
     version = touch_task(tx, row, archived_at=tx.now)
     data = {"task": row.id, "list": row.list, "version": version}
-    tx.append(row.board, "task.archived", caller.id, data)
+    tell(tx, caller, streams, "task.archived", data, shown=row.shown_outside)
 
 
 @command("task.restore", target="task")
@@ -307,5 +327,5 @@ def restore_task(tx: Transaction, caller: Caller, *, task: str) -> Answer:
     check_count(tx, board.id, 1)
     touch_task(tx, row, archived_at=None)
     shape = read_task(tx.connection, task)
-    tx.append(board.id, "task.restored", caller.id, shape)
+    tell(tx, caller, board.streams, "task.restored", shape, shown=row.shown_outside)
     return Answer(shape)

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from hubbub.boards.models import comment_wordings, task_comments
+from hubbub.boards.models import board_lists, comment_wordings, task_comments, tasks
+from hubbub.boards.service.telling import tell_many
 from hubbub.boards.shapes import comment_shape
 from hubbub.boards.trello.ledger import Changed
 from hubbub.boards.trello.pieces import CommentPiece
@@ -16,7 +17,7 @@ from hubbub.kernel.ids import new_id
 def write_comments(work: Work, pieces: Sequence[CommentPiece]) -> None:
     """Adds comments, and words them as in Trello again. Whom old words mention is not told."""
     found = work.ledger.sort("comment", pieces)
-    tasks = work.ledger.find("task", [piece.task for piece in found.fresh])
+    known = work.ledger.find("task", [piece.task for piece in found.fresh])
     made = [(piece, new_id()) for piece in found.fresh]
     if made:
         work.tx.execute(
@@ -24,7 +25,7 @@ def write_comments(work: Work, pieces: Sequence[CommentPiece]) -> None:
             [
                 {
                     "id": identifier,
-                    "task": tasks[piece.task].ours,
+                    "task": known[piece.task].ours,
                     "author": piece.author or work.caller.id,
                     "body": piece.body,
                     "created_at": work.tx.now if piece.created_at is None else piece.created_at,
@@ -61,10 +62,22 @@ def alter_comments(work: Work, changes: Sequence[Changed[CommentPiece]]) -> None
 
 def tell_comments(work: Work, kind: str, ids: Sequence[str]) -> None:
     """Tells the board of comments, in this order, and keeps where their words stand, to be scrubbed with them."""
-    rows = work.tx.execute(select(task_comments).where(task_comments.c.id.in_(ids)))
-    shapes = {row.id: {**comment_shape(row), "mentions": []} for row in rows}
-    first = work.tell(work.board.id, [(kind, shapes[identifier]) for identifier in ids])
+    found = (
+        select(task_comments, board_lists.c.shown_outside)
+        .join(tasks, tasks.c.id == task_comments.c.task)
+        .join(board_lists, board_lists.c.id == tasks.c.list)
+        .where(task_comments.c.id.in_(ids))
+    )
+    rows = {row.id: row for row in work.tx.execute(found)}
+    told = [
+        (kind, {**comment_shape(row), "mentions": []}, row.shown_outside)
+        for row in (rows[identifier] for identifier in ids)
+    ]
+    seqs = tell_many(work.tx, work.caller, work.board.streams, told)
     work.tx.execute(
         insert(comment_wordings),
-        [{"comment": identifier, "seq": first + place} for place, identifier in enumerate(ids)],
+        [
+            {"comment": identifier, "seq": seq, "outside": outside}
+            for identifier, (seq, outside) in zip(ids, seqs, strict=True)
+        ],
     )

@@ -14,9 +14,10 @@ from hubbub.boards.service.lists import (
     change_label,
     change_list,
     create_label,
+    find_list_ranks,
     restore_list,
 )
-from hubbub.boards.service.places import LISTS
+from hubbub.boards.service.telling import tell_many
 from hubbub.boards.shapes import list_shape
 from hubbub.boards.trello.comments import write_comments
 from hubbub.boards.trello.ledger import Changed, Ledger, find_imported_board
@@ -96,12 +97,11 @@ def write_labels(work: Work, pieces: Sequence[LabelPiece]) -> None:
 
 def write_lists(work: Work, pieces: Sequence[ListPiece]) -> None:
     """Makes lists behind those that are there."""
-    tx, board = work.tx, work.board.id
+    tx = work.tx
     found = work.ledger.sort("list", pieces)
     if found.fresh:
-        ranks, moved = LISTS.find_ranks(tx.connection, board, END, len(found.fresh))
-        if moved:
-            tx.append(board, "board.rebalanced", work.caller.id, {"board": board, "ranks": moved})
+        count = len(found.fresh)
+        ranks = find_list_ranks(tx, work.caller, work.board.streams, END, count)
         work.keep("list", make_lists(work, found.fresh, ranks))
     for changed in found.changed:
         with work.refusing(f"The list {changed.piece.name}"):
@@ -132,13 +132,13 @@ def make_lists(
         select(board_lists).where(board_lists.c.id.in_(ids)).order_by(board_lists.c.rank)
     )
     shapes = [list_shape(row) for row in rows]
-    told: list[tuple[str, Any]] = []
+    told: list[tuple[str, Any, bool]] = []
     for shape in shapes:
-        told.append(("list.created", shape))
+        told.append(("list.created", shape, True))
         if shape["id"] in archived:
-            told.append(("list.archived", {**shape, "archived": True}))
+            told.append(("list.archived", {**shape, "archived": True}, True))
     tx.execute(update(board_lists).where(board_lists.c.id.in_(archived)).values(archived_at=tx.now))
-    work.tell(work.board.id, told)
+    tell_many(tx, work.caller, work.board.streams, told)
     return made
 
 

@@ -1,13 +1,15 @@
 """Brings tasks in, with their checklists."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from hubbub.boards.access import board_people
+from hubbub.boards.access import TASK, board_people
 from hubbub.boards.models import (
     board_labels,
+    board_lists,
     checklist_items,
     task_assignees,
     task_labels,
@@ -25,12 +27,38 @@ from hubbub.boards.service.tasks import (
     find_task_ranks,
     touch_task,
 )
+from hubbub.boards.service.telling import append_many, tell, tell_many
 from hubbub.boards.shapes import item_shape, read_task, task_cards
 from hubbub.boards.trello.ledger import Changed, Known
 from hubbub.boards.trello.pieces import ItemPiece, TaskPiece
 from hubbub.boards.trello.work import Work
 from hubbub.kernel.errors import Conflict
 from hubbub.kernel.ids import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """Who sees the tasks of which list."""
+
+    everybody: frozenset[str]
+    colleagues: frozenset[str]
+    hidden: frozenset[str]
+    """Lists that clients and guests do not see."""
+
+    def of(self, place: str) -> frozenset[str]:
+        return self.colleagues if place in self.hidden else self.everybody
+
+
+def read_people(work: Work) -> People:
+    connection, board = work.tx.connection, work.board
+    everybody, colleagues = (
+        frozenset(person for person, _ in board_people(connection, board.row, outsiders=outsiders))
+        for outsiders in (True, False)
+    )
+    query = select(board_lists.c.id).where(
+        board_lists.c.board == board.id, ~board_lists.c.shown_outside
+    )
+    return People(everybody, colleagues, frozenset(work.tx.execute(query).scalars()))
 
 
 def write_tasks(work: Work, pieces: Sequence[TaskPiece]) -> None:
@@ -42,7 +70,7 @@ def write_tasks(work: Work, pieces: Sequence[TaskPiece]) -> None:
     present = select(board_labels.c.id).where(board_labels.c.board == work.board.id)
     there = {*work.tx.execute(present).scalars()}
     labels = {external: known.ours for external, known in names.items() if known.ours in there}
-    people = {identifier for identifier, _ in board_people(work.tx.connection, work.board.row)}
+    people = read_people(work)
     if found.fresh:
         make_tasks(work, found.fresh, places, labels, people)
     for changed in found.changed:
@@ -58,7 +86,7 @@ def make_tasks(
     pieces: Sequence[TaskPiece],
     places: dict[str, Known],
     labels: dict[str, str],
-    people: set[str],
+    people: People,
 ) -> None:
     tx, board = work.tx, work.board.id
     check_count(tx, board, sum(not piece.archived for piece in pieces))
@@ -67,7 +95,9 @@ def make_tasks(
     for place in sorted({piece.list for piece in pieces}):
         count = sum(piece.list == place for piece in pieces)
         ours = places[place].ours
-        ranks[place] = [*find_task_ranks(tx, work.caller, board, ours, END, count)][::-1]
+        shown = ours not in people.hidden
+        found = find_task_ranks(tx, work.caller, work.board.streams, ours, END, count, shown=shown)
+        ranks[place] = [*found][::-1]
     tx.execute(
         insert(tasks),
         [
@@ -91,7 +121,7 @@ def make_tasks(
         {"task": identifier, "user": user}
         for piece, identifier in made
         for user in piece.assignees
-        if user in people
+        if user in people.of(places[piece.list].ours)
     ]
     labelled = [
         {"task": identifier, "label": label}
@@ -104,7 +134,7 @@ def make_tasks(
         tx.execute(insert(task_labels), labelled)
     make_items(work, made)
     work.keep("task", made)
-    tell_tasks(work, made)
+    tell_tasks(work, made, people.hidden)
 
 
 def make_items(work: Work, made: Iterable[tuple[TaskPiece, str]]) -> None:
@@ -123,7 +153,7 @@ def item_row(task: str, identifier: str, item: ItemPiece, rank: str) -> dict[str
     return {"task": task, "id": identifier, "text": item.text, "done": item.done, "rank": rank}
 
 
-def tell_tasks(work: Work, made: Sequence[tuple[TaskPiece, str]]) -> None:
+def tell_tasks(work: Work, made: Sequence[tuple[TaskPiece, str]], hidden: frozenset[str]) -> None:
     """Tells the board of new tasks, then archives those that are; tells people of the others that are theirs."""
     tx, board = work.tx, work.board.id
     ids = [identifier for _, identifier in made]
@@ -132,7 +162,7 @@ def tell_tasks(work: Work, made: Sequence[tuple[TaskPiece, str]]) -> None:
     ordered = select(checklist_items).where(checklist_items.c.task.in_(ids))
     for row in tx.execute(ordered.order_by(checklist_items.c.rank)):
         checklists.setdefault(row.task, []).append(item_shape(row))
-    told: list[tuple[str, Any]] = []
+    told: list[tuple[str, Any, bool]] = []
     theirs: dict[str, list[tuple[str, Any]]] = {}
     cards = task_cards(tx.connection, [rows[identifier] for identifier in ids])
     for (piece, identifier), card in zip(made, cards, strict=True):
@@ -140,10 +170,11 @@ def tell_tasks(work: Work, made: Sequence[tuple[TaskPiece, str]]) -> None:
             "description": piece.description,
             "checklist": checklists.get(identifier, []),
         }
-        told.append(("task.created", card | more))
+        shown = card["list"] not in hidden
+        told.append(("task.created", card | more, shown))
         if piece.archived:
             data = {"task": identifier, "list": card["list"], "version": 2}
-            told.append(("task.archived", data))
+            told.append(("task.archived", data, shown))
             continue
         about = {"board": board, "task": identifier, "title": piece.title}
         for person in card["assignees"]:
@@ -153,9 +184,9 @@ def tell_tasks(work: Work, made: Sequence[tuple[TaskPiece, str]]) -> None:
     if archived:
         put_away = update(tasks).where(tasks.c.id.in_(archived))
         tx.execute(put_away.values(version=2, archived_at=tx.now))
-    work.tell(board, told)
+    tell_many(tx, work.caller, work.board.streams, told)
     for person in sorted(theirs):
-        work.tell(person, theirs[person])
+        append_many(tx, work.caller, person, theirs[person])
 
 
 def alter_task(
@@ -163,16 +194,19 @@ def alter_task(
     changed: Changed[TaskPiece],
     places: dict[str, Known],
     labels: dict[str, str],
-    people: set[str],
+    people: People,
 ) -> None:
     """Changes what has changed in Trello. Raises Conflict for a task that was archived here."""
     tx, caller, piece, names = work.tx, work.caller, changed.piece, changed.fields
+    streams = work.board.streams
     if "list" in names:
         # Also to and from archived lists: the same happened there.
-        place = places[piece.list].ours
-        rank = find_task_ranks(tx, caller, work.board.id, place, END, 1, [changed.ours])[0]
-        row = tx.execute(select(tasks).where(tasks.c.id == changed.ours)).one()
-        write_move(tx, caller, row, place, rank)
+        ours = places[piece.list].ours
+        place = tx.execute(select(board_lists).where(board_lists.c.id == ours)).one()
+        moving, shown = [changed.ours], bool(place.shown_outside)
+        rank = find_task_ranks(tx, caller, streams, ours, END, 1, moving, shown=shown)[0]
+        row = tx.execute(TASK, {"task": changed.ours}).one()
+        write_move(tx, caller, streams, row, place, rank)
     if "archived" in names and not piece.archived:
         restore(work, changed.ours)
     changes: dict[str, Any] = {
@@ -183,7 +217,8 @@ def alter_task(
     if "labels" in names:
         changes["labels"] = sorted({labels[one] for one in piece.labels if one in labels})
     if "assignees" in names:
-        changes["assignees"] = [user for user in piece.assignees if user in people]
+        able = people.of(tx.execute(TASK, {"task": changed.ours}).one().list)
+        changes["assignees"] = [user for user in piece.assignees if user in able]
     if changes:
         change_task(tx, caller, task=changed.ours, changes=changes)
     if "archived" in names and piece.archived:
@@ -192,12 +227,13 @@ def alter_task(
 
 def restore(work: Work, task: str) -> None:
     """Brings an archived task back, also in an archived list. Raises Conflict when the board is full."""
-    row = work.tx.execute(select(tasks).where(tasks.c.id == task)).one()
+    row = work.tx.execute(TASK, {"task": task}).one()
     if row.archived_at is not None:
         check_count(work.tx, work.board.id, 1)
         touch_task(work.tx, row, archived_at=None)
         shape = read_task(work.tx.connection, task)
-        work.tx.append(work.board.id, "task.restored", work.caller.id, shape)
+        streams, shown = work.board.streams, row.shown_outside
+        tell(work.tx, work.caller, streams, "task.restored", shape, shown=shown)
 
 
 def alter_checklists(work: Work, pieces: Sequence[TaskPiece]) -> None:
@@ -237,4 +273,5 @@ def alter_checklist(
         ]
         tx.execute(insert(checklist_items), rows)
         work.keep("item", made)
-    tell_checklist(tx, work.caller, tx.execute(select(tasks).where(tasks.c.id == task)).one())
+    row = tx.execute(TASK, {"task": task}).one()
+    tell_checklist(tx, work.caller, work.board.streams, row)

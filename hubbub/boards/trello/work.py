@@ -3,16 +3,12 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
-
-import orjson
 
 from hubbub.boards.access import Board
 from hubbub.boards.trello.ledger import Changed, Ledger, P
 from hubbub.boards.trello.pieces import Kind, Piece
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.errors import Conflict, Forbidden, Invalid, NotFound
-from hubbub.kernel.log import Entry
 from hubbub.kernel.transaction import Transaction
 
 
@@ -45,16 +41,3 @@ class Work:
             yield
         except (Conflict, Forbidden, Invalid, NotFound) as problem:
             self.refused.append(f"{what}: {problem.detail}")
-
-    def tell(self, stream: str, told: Sequence[tuple[str, Any]]) -> int:
-        """Appends entries, each a kind and its data, at once; answers the first one's seq."""
-        tx = self.tx
-        first = tx.reserve(stream, len(told))
-        tx.append_entries(
-            [
-                Entry(stream, first + place, kind, self.caller.id, tx.now, None, orjson.dumps(data))
-                for place, (kind, data) in enumerate(told)
-            ]
-        )
-        tx.flush()
-        return first
