@@ -6,6 +6,7 @@ import os
 import time
 from pathlib import Path
 
+from bench.boards import run_boards
 from bench.charts import draw_all
 from bench.machine import machine_name
 from bench.nodes import run_nodes
@@ -30,7 +31,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="CASE",
-        help="by its name, product, nodes or ops; the other results are kept",
+        help="by its name, product, boards, nodes or ops; the other results are kept",
     )
     parser.add_argument(
         "--report", action="store_true", help="only write the page and pictures anew"
@@ -60,6 +61,8 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
     results = run_transport(rounds, seconds, say, quick=options.quick, only=options.only)
     if not options.only or "product" in options.only:
         results += run_product(rounds, seconds, say)
+    if "boards" in options.only or not (options.only or options.quick):
+        results += run_boards(rounds, seconds, say)
     if "nodes" in options.only or not (options.only or options.quick):
         results += run_nodes(rounds, seconds, say)
     if "ops" in options.only or not (options.only or options.quick):

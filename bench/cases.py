@@ -297,4 +297,33 @@ NODES_CASES = (
     ),
 )
 
-ALL_CASES = (*CASES, *PRODUCT_CASES, *NODES_CASES)
+PRODUCT_SQLITE = f"{PRODUCT}, SQLite"
+PRODUCT_GZIP = f"{PRODUCT}, compressed by HAProxy"
+MOVES = "moves"
+OPENING = "open a board"
+
+BOARDS_CASES = (
+    Case(
+        MOVES,
+        "One board of 400 tasks: 50 people move 200 tasks/s in all, each move delivered to all 50",
+        (),
+        (PRODUCT, PRODUCT_SQLITE, STACK),
+        POSTING,
+    ),
+    Case(
+        OPENING,
+        "HTTP: a board of 2,000 tasks whole, one answer after the other",
+        (),
+        (PRODUCT, PRODUCT_SQLITE, PRODUCT_GZIP, STACK),
+        (
+            P50,
+            P99,
+            LONGEST,
+            Metric("bytes", "sent", "KB", 1 / 1000, less_is_better=True),
+            SERVER_CPU,
+            DATABASE_CPU,
+        ),
+    ),
+)
+
+ALL_CASES = (*CASES, *PRODUCT_CASES, *BOARDS_CASES, *NODES_CASES)

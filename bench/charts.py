@@ -53,6 +53,13 @@ PICTURES: dict[str, tuple[str, Sequence[Panel]]] = {
             ("read 50 messages", "requests_per_second", "Reads of 50 messages / s"),
         ),
     ),
+    "boards": (
+        "Boards, milliseconds",
+        (
+            ("moves", "p99_ms", "200 moves/s on one board, 99th percentile"),
+            ("open a board", "p50_ms", "A board of 2,000 tasks, median"),
+        ),
+    ),
     "nodes": (
         "Several nodes, sharing two cores with PostgreSQL, Redis and the load",
         (

@@ -40,15 +40,20 @@ class Contestant:
 
 @contextmanager
 def running_hubbub(
-    postgresql: PostgreSQL,
+    postgresql: PostgreSQL | None,
     data: Path,
     *,
     redis: Redis | None = None,
     count: int = PEOPLE,
+    archives: int = ARCHIVES,
     core: int | None = 0,
 ) -> Iterator[Contestant]:
-    """Hubbub with its people, made through the API as they would be; with a Redis it is a node of several."""
-    server = hubbub_product(postgresql.create("hubbub_bench"), data, redis.url if redis else "")
+    """Hubbub with its people, made through the API as they would be; with a Redis it is a node of several.
+
+    Without a PostgreSQL it keeps everything in SQLite, in `data`.
+    """
+    database = postgresql.create("hubbub_bench") if postgresql else ""
+    server = hubbub_product(database, data, redis.url if redis else "")
     with running_server(server, core) as running:
         http = httpx2.Client(base_url=f"http://127.0.0.1:{running.port}", timeout=60)
 
@@ -76,8 +81,8 @@ def running_hubbub(
             return str(room["id"])
 
         shared = new_room(owner, "Everybody", members)
-        archives = [new_room(owner, "Archive", members) for _ in range(ARCHIVES)]
-        for archive in archives:
+        filled = [new_room(owner, "Archive", members) for _ in range(archives)]
+        for archive in filled:
             for body in make_bodies():
                 call("POST", f"/rooms/{archive}/messages", owner, body=body)
         rooms = [new_room(person["access_token"], "Own", []) for person in people]
@@ -108,7 +113,7 @@ def running_hubbub(
         def path(room: str) -> str:
             return f"/api/rooms/{room}/messages?limit={READ}"
 
-        yield Contestant(running, refresh(), rooms, shared, archives, path, plan, refresh)
+        yield Contestant(running, refresh(), rooms, shared, filled, path, plan, refresh)
         http.close()
 
 
@@ -119,15 +124,17 @@ def running_node(
     *,
     pool: int = NODE_POOL,
     count: int = PEOPLE,
+    archives: int = ARCHIVES,
     core: int | None = 0,
+    secret: str = "",
 ) -> Iterator[Contestant]:
-    """The Node stack with its people, made by the server itself."""
-    secret = secrets.token_hex(32)
+    """The Node stack with its people, made by the server itself for whoever has the secret (a fresh one)."""
+    secret = secret or secrets.token_hex(32)
     server = node_product(postgresql.create("node_bench"), redis.url, secret, pool)
     with running_server(server, core) as running:
         made = httpx2.post(
             f"http://127.0.0.1:{running.port}/bench/setup",
-            json={"people": count, "archives": ARCHIVES, "bodies": make_bodies()},
+            json={"people": count, "archives": archives, "bodies": make_bodies()},
             headers={"X-Bench-Secret": secret},
             timeout=60,
         )
@@ -146,8 +153,8 @@ def running_node(
         def path(room: str) -> str:
             return f"/rooms/{room}/messages"
 
-        shared, archives = found["shared"], found["archives"]
-        yield Contestant(running, tokens, rooms, shared, archives, path, plan, lambda: tokens)
+        shared, filled = found["shared"], found["archives"]
+        yield Contestant(running, tokens, rooms, shared, filled, path, plan, lambda: tokens)
 
 
 def check_reading(contestant: Contestant) -> int:

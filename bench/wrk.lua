@@ -1,11 +1,13 @@
--- wrk's script: asks for what a file lists, one "path token" a line, and tells what was measured as
--- one JSON object on the last line. wrk gives times in microseconds.
+-- wrk's script: asks for what a file lists, one "path token" a line, or "path token encoding", and tells
+-- what was measured as one JSON object on the last line. wrk gives times in microseconds.
 local requests, turn = {}, 0
 
 function init(arguments)
   for line in io.lines(arguments[1]) do
-    local path, token = line:match("^(%S+) (%S+)$")
-    requests[#requests + 1] = wrk.format("GET", path, { Authorization = "Bearer " .. token })
+    local path, token, encoding = line:match("^(%S+) (%S+) ?(%S*)$")
+    local headers = { Authorization = "Bearer " .. token }
+    if encoding ~= "" then headers["Accept-Encoding"] = encoding end
+    requests[#requests + 1] = wrk.format("GET", path, headers)
   end
 end
 

@@ -29,7 +29,7 @@ static const char usage[] =
     "          --slow K sockets stop reading; --sample N takes every Nth socket's latencies\n"
     "  echo    every socket sends to itself, --window at a time, or --rate in all; [--binary]\n"
     "  idle    opens --sockets from --sources addresses, --parallel at a time, holds, closes\n"
-    "  post    --script FILE, one JSON object for each socket (see script.c)\n"
+    "  post    --script FILE, one JSON object for each socket (see post.c); --rate EVENTS/S in all\n"
     "common:   --protocol socketio|polling|nats --path /socket.io/ --seconds S --warmup S\n"
     "          --pid PID of the server, repeated if it has several\n"
     "          --spin: never sleep, so that the server is not charged for waking its clients,\n"

@@ -1,9 +1,12 @@
-/* Events with acknowledgements, one on its way for each socket, each socket with a script of its own.
+/* Events with acknowledgements, each socket with a script of its own: one on its way for each, or with --rate so many
+   a second in all, from the sockets in turn, however long the answers take. Then an answer's time counts from when its
+   event was due.
 
    A script line is a JSON object:
      {"auth": object of the CONNECT packet,
       "setup": [event arrays, emitted with an acknowledgement each once connected],
-      "event": event array, emitted again whenever the last was acknowledged,
+      "event": event array, emitted again and again,
+      "events": [event arrays, emitted in turn instead],
       "delivery": name of the event that brings deliveries,
       "mark": text counted inside such an event if it brings several (default: the event counts as one)}
    In the event %K becomes a fresh key of 24 digits and %T the time of CLOCK_MONOTONIC in 20.
@@ -14,14 +17,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ON_THEIR_WAY = 256 }; /* events of one socket */
+
 struct script {
-    char *auth, *setup, *event, *delivery, *mark;
-    uint64_t asked_at;
+    char *auth, *setup, *event, *events, *delivery, *mark;
+    const char *next; /* of the events */
+    uint64_t asked_at[ON_THEIR_WAY];
+    unsigned asked, answered;
     size_t mark_length, delivery_length;
 };
 
 static struct script *scripts;
-static uint64_t acks, errors, deliveries, keys;
+static uint64_t asked, acks, errors, deliveries, keys;
 static struct histogram latencies;
 static bool measuring, asking;
 
@@ -85,6 +92,7 @@ static void read_scripts(void)
         script->auth = value_of(line, "auth");
         script->setup = value_of(line, "setup");
         script->event = value_of(line, "event");
+        script->events = value_of(line, "events");
         char *delivery = unquoted(value_of(line, "delivery"));
         if (asprintf(&script->delivery, "42[\"%s\",", delivery ? delivery : "") < 0) fail("out of memory");
         script->delivery_length = strlen(script->delivery);
@@ -118,12 +126,29 @@ static bool is_script_answer(const char *packet, size_t length)
     return true;
 }
 
-static void ask(struct connection *connection)
+/* The event that is due; sets where it ends. */
+static const char *next_event(struct script *script, const char **end)
+{
+    if (!script->events) {
+        *end = script->event + strlen(script->event);
+        return script->event;
+    }
+    if (!script->next || *script->next != '[') script->next = script->events + 1;
+    const char *event = script->next;
+    *end = value_end(event);
+    script->next = *end + strspn(*end, ", ");
+    return event;
+}
+
+static void ask(struct connection *connection, uint64_t due)
 {
     static char packet[1 << 16];
     struct script *script = &scripts[connection->index];
-    size_t length = (size_t)sprintf(packet, "421");
-    for (const char *at = script->event; *at; at++) {
+    if (script->asked - script->answered == ON_THEIR_WAY) fail("a socket has too many events on their way");
+    unsigned number = script->asked++ % ON_THEIR_WAY;
+    size_t length = (size_t)sprintf(packet, "42%u", number);
+    const char *end;
+    for (const char *at = next_event(script, &end); at < end; at++) {
         if (length > sizeof packet - 64) fail("an event is too long");
         if (at[0] == '%' && at[1] == 'K') {
             length += (size_t)sprintf(packet + length, "%08x%016llx", (unsigned)connection->index,
@@ -136,7 +161,8 @@ static void ask(struct connection *connection)
             packet[length++] = *at;
         }
     }
-    script->asked_at = now_ns();
+    asked++;
+    script->asked_at[number] = due;
     send_text(connection, packet, length);
 }
 
@@ -144,14 +170,17 @@ static void receive(struct connection *connection, const char *packet, size_t le
 {
     struct script *script = &scripts[connection->index];
     if (binary) return;
-    if (length > 4 && !memcmp(packet, "431[", 4)) {
+    if (length > 4 && !memcmp(packet, "43", 2)) {
+        unsigned long number = strtoul(packet + 2, NULL, 10);
+        if (number >= ON_THEIR_WAY) fail("an unknown answer: %.*s", (int)(length < 80 ? length : 80), packet);
+        script->answered++;
         if (!memmem(packet, length, "\"ok\":true", 9)) {
             if (errors++ == 0) fprintf(stderr, "load: first error: %.*s\n", (int)length, packet);
         } else {
             acks++;
         }
-        if (measuring) histogram_add(&latencies, now_ns() - script->asked_at);
-        if (asking) ask(connection);
+        if (measuring) histogram_add(&latencies, now_ns() - script->asked_at[number]);
+        if (asking && options.rate == 0) ask(connection, now_ns());
     } else if (length > script->delivery_length && !memcmp(packet, script->delivery, script->delivery_length)) {
         if (!script->mark) {
             deliveries++;
@@ -179,8 +208,9 @@ void run_post(void)
     double cpu = 0, load_cpu = 0;
     keys = start; /* so that a second run makes other keys */
     asking = true;
-    for (int i = 0; i < options.sockets; i++)
-        if (scripts[i].event) ask(&connections[i]);
+    if (options.rate == 0)
+        for (int i = 0; i < options.sockets; i++)
+            if (scripts[i].event) ask(&connections[i], now_ns());
     while (now_ns() < until) {
         if (!measuring && now_ns() >= from) {
             measuring = true;
@@ -190,19 +220,34 @@ void run_post(void)
             cpu = process_cpu(options.pids, options.pid_count);
             load_cpu = own_work();
         }
-        turn(measuring ? until : from);
+        uint64_t next = measuring ? until : from;
+        if (options.rate > 0) {
+            uint64_t now = now_ns(), due;
+            while ((due = start + (uint64_t)((double)(asked + 1) / options.rate * 1e9)) <= now)
+                ask(&connections[asked % (uint64_t)options.sockets], due);
+            if (due < next) next = due;
+        }
+        turn(next);
         if (closed_count) fail("the server closed %d sockets", closed_count);
     }
     double seconds = (double)(now_ns() - began) / 1e9;
     uint64_t acked = acks - acks_before, delivered = deliveries - deliveries_before;
     cpu = process_cpu(options.pids, options.pid_count) - cpu;
     load_cpu = own_work() - load_cpu;
-    asking = measuring = false;
-    for (uint64_t quiet = now_ns() + 500000000u; now_ns() < quiet;) turn(quiet);
+    asking = false;
+    /* With a rate each event counts that was due in time, however late its answer. */
+    measuring = options.rate > 0;
+    uint64_t ended = now_ns(), quiet = ended + 500000000u, latest = ended + 20 * 1000000000ull;
+    while (now_ns() < quiet) {
+        turn(quiet);
+        if (options.rate > 0 && acks + errors < asked && now_ns() < latest) quiet = now_ns() + 500000000u;
+    }
+    double waited = (double)(now_ns() - ended) / 1e9;
     printf("{\"acks\":%llu,\"seconds\":%.6f,\"acks_per_second\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,"
-           "\"deliveries\":%llu,\"server_cpu\":%.6f,\"load_cpu\":%.6f,\"errors\":%llu,\"all_acks\":%llu,"
-           "\"all_deliveries\":%llu}\n",
+           "\"deliveries\":%llu,\"server_cpu\":%.6f,\"load_cpu\":%.6f,\"errors\":%llu,\"asked\":%llu,\"all_acks\":%llu,"
+           "\"all_deliveries\":%llu,\"waited\":%.6f}\n",
            (unsigned long long)acked, seconds, (double)acked / seconds, histogram_ms(&latencies, 0.5),
            histogram_ms(&latencies, 0.99), (double)latencies.max / 1e6, (unsigned long long)delivered, cpu, load_cpu,
-           (unsigned long long)errors, (unsigned long long)acks, (unsigned long long)deliveries);
+           (unsigned long long)errors, (unsigned long long)asked, (unsigned long long)acks, (unsigned long long)deliveries,
+           waited);
 }

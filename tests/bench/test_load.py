@@ -89,6 +89,18 @@ def test_echoes_and_idle_sockets(load: Path, gateway: Any) -> None:
     assert found["not_closed"] == 0
 
 
+def test_events_at_a_rate_are_asked_in_turn(load: Path, gateway: Any, tmp_path: Path) -> None:
+    """Every one of them is answered, and what is refused is counted."""
+    script = tmp_path / "script"
+    events = [["message-with-ack", {"ok": n < 2, "key": "%K", "list": [n]}] for n in range(3)]
+    script.write_text((json.dumps({"auth": {}, "setup": [], "events": events}) + "\n") * 4)
+    words = ("post", "--sockets", "4", "--rate", "120", "--script", str(script))
+    found = measure(load, gateway, *words)
+    assert found["asked"] == found["all_acks"] + found["errors"]
+    assert found["asked"] / 4 <= found["errors"] <= found["asked"] / 2
+    assert found["p50_ms"] > 0
+
+
 def test_what_a_server_forgets_is_missing(load: Path, tmp_path: Path) -> None:
     script = tmp_path / "forgetful.py"
     script.write_text(textwrap.dedent(FORGETFUL))

@@ -14,6 +14,7 @@ import jwt from "jsonwebtoken";
 import pg from "pg";
 import { createClient } from "redis";
 import { Server } from "socket.io";
+import { addBoards, TABLES } from "./boards.mjs";
 
 const { values } = parseArgs({
   options: {
@@ -66,6 +67,7 @@ await pool.query(`
     deleted_at timestamptz
   );
   CREATE INDEX IF NOT EXISTS messages_of_room ON messages (room, id);
+  ${TABLES}
 `);
 
 // A name makes pg prepare the statement once on each connection.
@@ -109,6 +111,26 @@ function verify(token) {
   return jwt.verify(token, key, { algorithms: ["HS256"] }).sub;
 }
 
+/** The id of the person who asks, or null. */
+function identify(request) {
+  const header = request.headers.authorization ?? "";
+  try {
+    return verify(header.startsWith("Bearer ") ? header.slice(7) : "");
+  } catch {
+    return null;
+  }
+}
+
+/** Refuses whom the benchmark did not start. */
+function guard(request, response, next) {
+  const given = Buffer.from(request.headers["x-bench-secret"] ?? "");
+  const wanted = Buffer.from(secret);
+  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
+    return response.status(403).json({ error: "The benchmark's secret is wrong." });
+  }
+  return next();
+}
+
 const app = express();
 // Hashing each answer for an ETag costs, and these change with every post.
 app.set("etag", false);
@@ -119,13 +141,8 @@ app.get("/health", (_request, response) => {
 });
 
 app.get("/rooms/:id/messages", async (request, response) => {
-  const header = request.headers.authorization ?? "";
-  let person;
-  try {
-    person = verify(header.startsWith("Bearer ") ? header.slice(7) : "");
-  } catch {
-    return response.status(401).json({ error: "The access token is not valid." });
-  }
+  const person = identify(request);
+  if (person === null) return response.status(401).json({ error: "The access token is not valid." });
   const room = request.params.id;
   const { rows } = await pool.query({ ...LAST, values: [room, person] });
   if (rows.length === 0) {
@@ -139,12 +156,7 @@ app.get("/rooms/:id/messages", async (request, response) => {
  * For the benchmark only: `people`, a room they all share, one for each, and `archives` that each
  * hold `bodies`; answers ids and tokens.
  */
-app.post("/bench/setup", express.json(), async (request, response) => {
-  const given = Buffer.from(request.headers["x-bench-secret"] ?? "");
-  const wanted = Buffer.from(secret);
-  if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
-    return response.status(403).json({ error: "The benchmark's secret is wrong." });
-  }
+app.post("/bench/setup", guard, express.json(), async (request, response) => {
   const newRoom = async (name) =>
     (await pool.query("INSERT INTO rooms (name) VALUES ($1) RETURNING id", [name])).rows[0].id;
   const { bodies } = request.body;
@@ -233,5 +245,7 @@ io.on("connection", (socket) => {
     }
   });
 });
+
+addBoards({ app, io, pool, identify, guard });
 
 http.listen({ host: values.host, port: Number(values.port), backlog: 4096 });
