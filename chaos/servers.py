@@ -265,6 +265,8 @@ class Node(Server):
         }
         if self.full_disk:
             environment |= {"LOG_DIR": str(self.folder / f"{self.name}-logs"), "LOG_LEVEL": "debug"}
+            # Python would leave halves of its compiled files where every later process finds them.
+            environment["PYTHONDONTWRITEBYTECODE"] = "1"
         return environment
 
     def limit(self) -> None:
