@@ -3,6 +3,7 @@ import { useShallow } from "zustand/react/shallow";
 import type { Id } from "../../../core/wire";
 import { hueOf, listNames, personName } from "../../lib/names";
 import { Avatar } from "../../parts/Avatar";
+import { useStore } from "../../store";
 import { useBoardPeople } from "../parts/people";
 import { useBoards } from "../store";
 
@@ -63,9 +64,11 @@ export function Lookers({ board, task }: { board: Id; task: Id }) {
 
 const SHOWN_MS = 1800;
 
-/** Who has just moved or changed it: for a moment, in their colour. */
+/** Who else has just moved or changed it: for a moment, in their colour. */
 export function TouchedMark({ board, task }: { board: Id; task: Id }) {
-  const touched = useBoards((state) => state.boards[board]?.touched[task]);
+  const me = useStore((state) => state.me?.id);
+  const last = useBoards((state) => state.boards[board]?.touched[task]);
+  const touched = last?.by === me ? undefined : last;
   const left = touched ? touched.at + SHOWN_MS - Date.now() : 0;
   const [over, setOver] = useState<typeof touched>(undefined);
   const shown = touched !== undefined && touched !== over && left > 0;
@@ -81,7 +84,7 @@ function Mark({ board, by }: { board: Id; by: Id }) {
   const [person] = useBoardPeople(board, [by]);
   const hue = hueOf(by);
   const style = {
-    "--by": `light-dark(oklch(0.55 0.13 ${hue}), oklch(0.75 0.11 ${hue}))`,
+    "--by": `light-dark(oklch(0.46 0.12 ${hue}), oklch(0.75 0.11 ${hue}))`,
     "--on-by": `light-dark(#fff, oklch(0.2 0.03 ${hue}))`,
   } as CSSProperties;
   return (

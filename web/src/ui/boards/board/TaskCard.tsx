@@ -1,5 +1,5 @@
 import { AlignLeft, Clock3, Ellipsis, MessageSquare, MessageSquareQuote } from "lucide-react";
-import { memo, useId } from "react";
+import { memo, useId, useLayoutEffect, useRef } from "react";
 import type { BoardData } from "../../../core/boards/store";
 import type { Card, Label } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
@@ -33,6 +33,11 @@ export const TaskCard = memo(function TaskCard({ task, lane, lifted }: Props) {
   const id = useId();
   const card = useCard(board, task);
   const editable = useEditable(board);
+  const box = useRef<HTMLElement>(null);
+  const called = useBoardUi((ui) => ui.called?.task === task && ui.called.lane === lane);
+  useLayoutEffect(() => {
+    if (called) box.current?.focus({ preventScroll: true });
+  }, [called]);
   const selected = useBoardUi((ui) => ui.selected.has(task));
   const here = useBoardUi((ui) => ui.cursor?.task === task && ui.cursor.lane === lane);
   const open = useBoardUi((ui) => ui.open === task);
@@ -42,6 +47,7 @@ export const TaskCard = memo(function TaskCard({ task, lane, lifted }: Props) {
   if (!card) return null;
   return (
     <article
+      ref={box}
       data-card
       data-task={task}
       data-lane={lane}

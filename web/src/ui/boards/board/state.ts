@@ -36,6 +36,8 @@ export type Anchor = Element | { getBoundingClientRect: () => DOMRect };
 interface BoardUi {
   /** The card that Tab reaches and the arrows walk from. */
   cursor: Cursor | null;
+  /** The card that takes the focus as soon as it is drawn. */
+  called: Cursor | null;
   selected: ReadonlySet<Id>;
   /** Where a range begins. */
   anchor: Id | null;
@@ -55,6 +57,7 @@ interface BoardUi {
 
 const START: BoardUi = {
   cursor: null,
+  called: null,
   selected: new Set(),
   anchor: null,
   open: null,

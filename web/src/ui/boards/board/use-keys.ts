@@ -147,12 +147,15 @@ export function focusTask(scene: Scene, lane: string, task: Id): void {
   focusCursor(scene);
 }
 
-/** Once it is drawn: a card at the cursor always is, wherever it stands. */
+/** At once, so that no key is lost: a card at the cursor is always drawn, wherever it stands. */
 function focusCursor(scene: Scene): void {
+  const { cursor } = useBoardUi.getState();
+  if (!cursor) return;
+  useBoardUi.setState({ called: cursor });
   requestAnimationFrame(() => {
-    const { cursor } = useBoardUi.getState();
-    if (!cursor) return;
+    useBoardUi.setState({ called: null });
     scene.reveal(cursor.lane, cursor.task);
+    // What was hidden when it was called, as a board behind a task on a phone, was not to be focused then.
     scene.element(cursor.lane, cursor.task)?.focus({ preventScroll: true });
   });
 }
