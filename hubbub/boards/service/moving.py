@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import select
 
-from hubbub.boards.access import NO_TASK, Standing, Streams, check_right
+from hubbub.boards.access import NO_TASK, Standing, Streams, check_right, may_see
 from hubbub.boards.ranks import rank_between
 from hubbub.boards.schemas import END
 from hubbub.boards.service import places
@@ -113,7 +113,7 @@ def look_around(
 
 def check_move(caller: Caller, around: Around | None) -> Around:
     """What is around a move, if the caller may make it. Raises as `move_one`."""
-    if around is None:
+    if around is None or not may_see(caller.role, around.was_shown):
         raise NotFound(NO_TASK)
     standing = Standing(around.shown_to, around.right, around.board_archived_at is not None)
     try:
