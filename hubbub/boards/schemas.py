@@ -106,11 +106,16 @@ class Input(Given):
     model_config = ConfigDict(extra="forbid")
 
 
+class FirstList(Input):
+    name: ListName
+    status: Status | None = None
+
+
 class NewBoard(Input):
     name: BoardName
     room: Identifier | None = None
     shown_to: ShownTo = "colleagues"
-    lists: list[ListName] = Field(default_factory=list, max_length=MOST_FIRST_LISTS)
+    lists: list[ListName | FirstList] = Field(default_factory=list, max_length=MOST_FIRST_LISTS)
 
 
 class BoardChange(Input):

@@ -212,8 +212,15 @@ async def test_pages_have_everything_once_in_order(launch: Launch, sort: str) ->
 async def test_own_tasks_across_boards(launch: Launch) -> None:
     mia, owner = launch.mia, launch.workspace.owner
     closed = await owner.call(
-        "POST", "/api/boards", {"name": "Closed", "shown_to": "members", "lists": ["All"]}
+        "POST",
+        "/api/boards",
+        {
+            "name": "Closed",
+            "shown_to": "members",
+            "lists": ["All", {"name": "Done", "status": "done"}],
+        },
     )
+    assert [one["status"] for one in closed["lists"]] == [None, "done"]
     place = closed["lists"][0]["id"]
     member = f"/api/boards/{closed['id']}/members"
     await owner.call("POST", member, {"user": mia.id, "right": "edit"})

@@ -31,12 +31,12 @@ def create_board(
     name: str,
     room: str | None = None,
     shown_to: str = "colleagues",
-    lists: Sequence[str] = (),
+    lists: Sequence[str | dict[str, Any]] = (),
     sample: bool = False,
 ) -> Answer:
     """Makes a board, managed by the caller, with these lists; answers it. Raises Forbidden or NotFound.
 
-    One of the sample goes with it.
+    A list is its name, or has `name` and `status`. A board of the sample goes with it.
     """
     if caller.role not in COLLEAGUES:
         raise Forbidden("Only members of the workspace may make boards.")
@@ -63,10 +63,12 @@ def create_board(
         board, "board.member_set", caller.id, {"board": board, "user": caller.id, "right": "manage"}
     )
     shown = []
-    for title, rank in zip(lists, spread_ranks(None, None, len(lists)), strict=True):
+    for first, rank in zip(lists, spread_ranks(None, None, len(lists)), strict=True):
         identifier = new_id()
+        named = {"name": first} if isinstance(first, str) else first
         tx.execute(
-            insert(board_lists), {"id": identifier, "board": board, "name": title, "rank": rank}
+            insert(board_lists),
+            {"status": None, **named, "id": identifier, "board": board, "rank": rank},
         )
         row = tx.execute(select(board_lists).where(board_lists.c.id == identifier)).one()
         shown.append(list_shape(row))

@@ -90,7 +90,12 @@ export interface BoardsState {
 /** Verbs that change something reject with `ApiError`, whose `message` is fit to be shown, when the server refuses. */
 export interface BoardActions {
   loadIndex(): Promise<void>;
-  createBoard(form: { name: string; lists?: string[]; shown_to?: Board["shown_to"]; room?: Id }): Promise<BoardView>;
+  createBoard(form: {
+    name: string;
+    lists?: readonly { name: string; status?: Status | null }[];
+    shown_to?: Board["shown_to"];
+    room?: Id;
+  }): Promise<BoardView>;
   changeBoard(
     board: Id,
     change: { name?: string; room?: Id | null; shown_to?: Board["shown_to"]; archived?: boolean },

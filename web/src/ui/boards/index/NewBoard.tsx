@@ -4,7 +4,6 @@ import { textOf, useForm } from "../../lib/form";
 import { Button } from "../../parts/Button";
 import { Field, FormError } from "../../parts/Field";
 import { Modal } from "../../parts/Modal";
-import { attempt } from "../../state";
 import { StatusMark } from "../parts/StatusMark";
 import { boardPath } from "../paths";
 import { boardActions } from "../store";
@@ -18,11 +17,8 @@ export default function NewBoard({ onClose }: { onClose: () => void }) {
   const [, navigate] = useLocation();
   const name = useRef<HTMLInputElement>(null);
   const form = useForm(async (data) => {
-    const board = await boardActions.createBoard({ name: textOf(data, "name"), shown_to: shownTo });
-    // The board is there by now, whatever becomes of its lists.
-    await attempt(async () => {
-      for (const list of template.lists) await boardActions.createList(board.id, list);
-    });
+    const { lists } = template;
+    const board = await boardActions.createBoard({ name: textOf(data, "name"), shown_to: shownTo, lists });
     onClose();
     navigate(boardPath(board.id));
   });
