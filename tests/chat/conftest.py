@@ -25,8 +25,8 @@ class Workspace:
 
 
 @pytest.fixture
-async def workspace(database_url: str, tmp_path: Path) -> AsyncIterator[Workspace]:
-    async with running_app(database_url, tmp_path) as application:
+async def workspace(migrated_database_url: str, tmp_path: Path) -> AsyncIterator[Workspace]:
+    async with running_app(migrated_database_url, tmp_path) as application:
         owner = await found_workspace(application)
         mia, max_ = await join(owner, "Mia Member"), await join(owner, "Max Member")
         room = await make_room(owner, "Project", "private", mia)

@@ -69,8 +69,8 @@ async def list_errors(person: Person, **query: Any) -> dict[str, Any]:
     return page
 
 
-async def test_browsers_report(database_url: str, tmp_path: Path) -> None:
-    async with running_app(database_url, tmp_path) as application:
+async def test_browsers_report(migrated_database_url: str, tmp_path: Path) -> None:
+    async with running_app(migrated_database_url, tmp_path) as application:
         owner = await found_workspace(application)
         mia = await join(owner, "Mia Member")
         body = {
@@ -116,9 +116,9 @@ async def test_reports_are_limited(tmp_path: Path) -> None:
 
 
 async def test_errors_of_the_server_join_them(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    migrated_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running_app(database_url, tmp_path) as application:
+    async with running_app(migrated_database_url, tmp_path) as application:
         owner = await found_workspace(application)
 
         def fail(*_: object) -> None:
@@ -137,8 +137,8 @@ async def test_errors_of_the_server_join_them(
         assert len((await list_errors(owner))["items"]) == 1
 
 
-async def test_the_table_is_bounded(database_url: str, tmp_path: Path) -> None:
-    async with running_app(database_url, tmp_path) as application:
+async def test_the_table_is_bounded(migrated_database_url: str, tmp_path: Path) -> None:
+    async with running_app(migrated_database_url, tmp_path) as application:
         kernel = application.kernel
         log = application.operations.errors
         now = kernel.clock()

@@ -83,8 +83,8 @@ def test_states_become_spans() -> None:
     assert whole["states"] == {"a": "failed", "b": "ready"}
 
 
-async def test_samples_are_kept_and_summed_up(database_url: str, tmp_path: Path) -> None:
-    async with running_app(database_url, tmp_path) as application:
+async def test_samples_are_kept_and_summed_up(migrated_database_url: str, tmp_path: Path) -> None:
+    async with running_app(migrated_database_url, tmp_path) as application:
         database = application.kernel.database
         taken = [(MINUTE + at, sample(at // 10, a="ready")) for at in range(0, COARSE + 10, FINE)]
         with database.writing() as connection:
@@ -111,8 +111,8 @@ async def test_samples_are_kept_and_summed_up(database_url: str, tmp_path: Path)
             assert read_samples(connection, COARSE, 0, later * 2) == []
 
 
-async def test_one_process_shows_itself(database_url: str, tmp_path: Path) -> None:
-    async with running_app(database_url, tmp_path) as application:
+async def test_one_process_shows_itself(migrated_database_url: str, tmp_path: Path) -> None:
+    async with running_app(migrated_database_url, tmp_path) as application:
         owner = await found_workspace(application)
         mia = await join(owner, "Mia Member")
         application.operations._measure()
@@ -133,8 +133,8 @@ async def test_one_process_shows_itself(database_url: str, tmp_path: Path) -> No
         await mia.call("GET", "/api/operations", status=403)
 
 
-async def test_a_sample_every_ten_seconds(database_url: str, tmp_path: Path) -> None:
-    async with running_app(database_url, tmp_path) as application:
+async def test_a_sample_every_ten_seconds(migrated_database_url: str, tmp_path: Path) -> None:
+    async with running_app(migrated_database_url, tmp_path) as application:
         owner = await found_workspace(application)
         await application.operations.turn()
         await application.operations.turn()

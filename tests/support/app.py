@@ -4,22 +4,48 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx2
+from argon2 import PasswordHasher
 
 from hubbub import web
 from hubbub.app import Application, create_app
 from hubbub.kernel.clock import Clock, system_clock
 from hubbub.kernel.database import Database
 from hubbub.migrate import migrate
+from hubbub.people import passwords
 from hubbub.settings import Settings
 
 PASSWORD = "correct horse battery"
 
-# The client's files are compressed at each start of the application: once is enough for all of a process's tests.
+# The application starts hundreds of times in a process of the tests, and more people than that sign up there. So the
+# client's files are compressed once, hashes are cheap, and a new SQLite is a copy of one that was migrated.
 _load_files = cache(web.load_files)
 web.load_files = lambda root: dict(_load_files(root))
+passwords.hasher = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1)
+
+
+@cache
+def migrated_sqlite() -> bytes:
+    """The file of a SQLite database with the newest schema and nothing else."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "hubbub.db"
+        database = Database(f"sqlite:///{path}", readers=1)
+        migrate(database)
+        database.close()
+        return path.read_bytes()
+
+
+def bring_up_to_date(database_url: str) -> None:
+    path = Path(database_url.removeprefix("sqlite:///"))
+    if database_url.startswith("sqlite:///") and not path.exists():
+        path.write_bytes(migrated_sqlite())
+        return
+    database = Database(database_url, readers=2)
+    migrate(database)
+    database.close()
 
 
 @asynccontextmanager
@@ -27,9 +53,7 @@ async def running_app(
     database_url: str, tmp_path: Path, clock: Clock = system_clock, **settings: Any
 ) -> AsyncIterator[Application]:
     """The application on a migrated database, started and stopped."""
-    database = Database(database_url, readers=2)
-    migrate(database)
-    database.close()
+    bring_up_to_date(database_url)
     options: dict[str, Any] = {
         "database_url": database_url,
         "data_dir": tmp_path / "data",
