@@ -1,5 +1,5 @@
 import { Archive, CloudOff, Compass } from "lucide-react";
-import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from "react";
 import { Link, useLocation, useRoute, useSearch } from "wouter";
 import type { BoardData } from "../../../core/boards/store";
 import type { Id } from "../../../core/wire";
@@ -11,6 +11,7 @@ import { boardPath, OVERVIEW } from "../paths";
 import { boardActions, useBoards } from "../store";
 import { BoardHeader } from "./BoardHeader";
 import { BoardView } from "./BoardView";
+import { placeOf } from "./model/grid";
 import { Scene } from "./scene";
 import { startAnew, useBoardUi } from "./state";
 import { focusTask } from "./use-keys";
@@ -52,11 +53,7 @@ export default function BoardPage({ board }: { board: Id }) {
       </Alone>
     );
   }
-  const close = () => {
-    navigate(boardPath(board) + (search && `?${search}`));
-    const { cursor } = useBoardUi.getState();
-    if (cursor) focusTask(scene, cursor.lane, cursor.task);
-  };
+  const close = () => navigate(boardPath(board) + (search && `?${search}`));
   return (
     <>
       <main className={`flex min-h-0 min-w-0 grow flex-col ${phone && task ? "hidden" : ""}`}>
@@ -79,8 +76,15 @@ export default function BoardPage({ board }: { board: Id }) {
   );
 }
 
-/** The card of the task that is open stands out, and stays in view when the panel takes its room. */
+/** The card of the task that is open stands out, stays in view beside the panel, and has the focus when that closes. */
 function useOpened(scene: Scene, task: Id | undefined, loaded: boolean): void {
+  const before = useRef(task);
+  useEffect(() => {
+    const closed = before.current;
+    before.current = task;
+    const place = task === undefined && closed && placeOf(scene.grid, closed, useBoardUi.getState().cursor?.lane);
+    if (closed && place) focusTask(scene, place.lane, closed);
+  }, [scene, task]);
   useEffect(() => {
     useBoardUi.setState({ open: task ?? null });
     if (task === undefined || !loaded || !scene.root) return;

@@ -36,7 +36,9 @@ export const TaskCard = memo(function TaskCard({ task, lane, lifted }: Props) {
   const box = useRef<HTMLElement>(null);
   const called = useBoardUi((ui) => ui.called?.task === task && ui.called.lane === lane);
   useLayoutEffect(() => {
-    if (called) box.current?.focus({ preventScroll: true });
+    if (!called) return;
+    box.current?.focus({ preventScroll: true });
+    useBoardUi.setState({ called: null });
   }, [called]);
   const selected = useBoardUi((ui) => ui.selected.has(task));
   const here = useBoardUi((ui) => ui.cursor?.task === task && ui.cursor.lane === lane);

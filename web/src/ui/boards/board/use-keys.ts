@@ -18,6 +18,9 @@ const ARROWS: Record<string, Direction> = {
   ArrowRight: "right",
 };
 
+/** A board that was hidden behind a task, as on a phone, is drawn a little later. */
+const CALL_MS = 400;
+
 const isTyping = (target: EventTarget | null) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
 
@@ -153,9 +156,8 @@ function focusCursor(scene: Scene): void {
   if (!cursor) return;
   useBoardUi.setState({ called: cursor });
   requestAnimationFrame(() => {
-    useBoardUi.setState({ called: null });
     scene.reveal(cursor.lane, cursor.task);
-    // What was hidden when it was called, as a board behind a task on a phone, was not to be focused then.
     scene.element(cursor.lane, cursor.task)?.focus({ preventScroll: true });
   });
+  setTimeout(() => useBoardUi.getState().called === cursor && useBoardUi.setState({ called: null }), CALL_MS);
 }
