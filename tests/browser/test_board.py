@@ -257,6 +257,7 @@ def test_several_at_once(stage: Stage) -> None:
     bar.get_by_role("button", name="Priority").click()
     page.get_by_role("menuitemradio", name="High").click()
     expect(page.locator("[data-card]").filter(has_text="High priority")).to_have_count(2)
+    expect(page.get_by_role("menu")).to_have_count(0)
     assert find_serious(page) == []
     bar.get_by_role("button", name="Archive").click()
     expect(bar).to_have_count(0)
