@@ -19,7 +19,7 @@ def echo_port() -> Iterator[int]:
 
     Not the suites' 200 ms: on a busy machine a client that does all it should is now and then later than that.
     """
-    with echo(ping_interval=300, ping_timeout=1_000) as port:
+    with echo(ping_interval=300, ping_timeout=2_000) as port:
         yield port
 
 

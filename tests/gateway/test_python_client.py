@@ -71,6 +71,6 @@ async def test_rooms(client: Client) -> None:
 
 
 async def test_it_stays_connected(client: Client) -> None:
-    await asyncio.sleep(1.5)  # longer than it may answer no ping
+    await asyncio.sleep(2.5)  # longer than it may answer no ping
     assert client.socket.connected
     assert await client.socket.call("message-with-ack", "here") == "here"

@@ -12,8 +12,9 @@ PASSWORD = "a long enough passphrase"
 
 
 @pytest.fixture
-def server(database_url: str, tmp_path: Path) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path / "data", "" if "sqlite" in database_url else database_url)
+def server(migrated_database_url: str, tmp_path: Path) -> Iterator[ServerProcess]:
+    url = "" if "sqlite" in migrated_database_url else migrated_database_url
+    process = ServerProcess(tmp_path / "data", url)
     process.start()
     yield process
     process.close()

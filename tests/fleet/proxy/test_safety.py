@@ -194,14 +194,14 @@ async def test_takes_over_a_renewed_certificate(driver: str, tmp_path: Path) -> 
 
 
 @pytest.fixture
-def built(tmp_path: Path) -> Path:
+def built() -> Iterator[Path]:
     """A built client, where anybody may read it: nginx is not root when it does."""
-    for folder in (tmp_path, *tmp_path.parents[:3]):
-        folder.chmod(folder.stat().st_mode | 0o055)
-    (tmp_path / "assets").mkdir()
-    for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
-    return tmp_path
+    with private_folder("hubbub-static-", None) as folder:
+        folder.chmod(0o755)
+        (folder / "assets").mkdir()
+        for name, text in FILES.items():
+            (folder / name).write_text(text)
+        yield folder
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ const scenarios = {
     let pings = 0;
     socket.io.on("ping", () => pings++);
     // Longer than the server waits for an answer.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     while (pings < 3) await once(socket.io, "ping");
     assert.ok(socket.connected);
     socket.close();
