@@ -189,7 +189,8 @@ export class FakeServer {
     const url = new URL(path, "http://hubbub.test");
     const { "Idempotency-Key": key } = init.headers as Record<string, string>;
     const given = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
-    const body = structuredClone(this.feature?.request(init.method ?? "", url, given, key)) ?? this.read(url);
+    const told = this.feature?.request(init.method ?? "", url, given, key);
+    const body = told === undefined ? this.read(url) : structuredClone(told);
     await this.hold?.(path);
     if (body === null) return Response.json({ status: 404, detail: "There is no such room." }, { status: 404 });
     return Response.json(body);

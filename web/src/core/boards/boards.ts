@@ -50,7 +50,7 @@ export class Boards implements Tenant {
       viewer: () => this.viewer(),
       flush: (held) => this.flush(held),
       take: (held, confirmed) => this.take(held, confirmed),
-      refused: (held) => this.refused(held.id),
+      refused: (held) => this.lose(held),
       failed: (held, error) => this.put(held.id, { loading: false, error }),
     });
     core.tenants.push(this);
@@ -110,15 +110,21 @@ export class Boards implements Tenant {
   }
 
   keeps(stream: Id): boolean {
-    return this.held.has(stream);
+    return this.held.has(stream) || this.followedBy(stream) !== undefined;
+  }
+
+  /** The board that is followed by this stream. */
+  followedBy(stream: Id): Held | undefined {
+    for (const held of this.held.values()) if (held.stream === stream) return held;
+    return undefined;
   }
 
   apply(entries: Entry[], replayed: boolean): void {
     const moved = new Set<Held>();
     for (const entry of entries) {
-      const held = this.held.get(entry.stream);
+      const held = this.followedBy(entry.stream);
       if (held) {
-        held.queue.push({ entry, replayed });
+        held.queue.push({ entry: { ...entry, stream: held.id }, replayed });
         moved.add(held);
       } else this.overview.heard(entry);
     }
@@ -130,30 +136,47 @@ export class Boards implements Tenant {
   }
 
   async reload(stream: Id): Promise<number | null> {
-    const held = this.held.get(stream);
+    const held = this.followedBy(stream);
     if (!held) return null;
     const seq = await this.loader.reload(held);
-    this.details.refresh(stream);
-    return seq;
+    this.details.refresh(held.id);
+    return held.stream === stream ? seq : null;
   }
 
   followed(stream: Id): void {
-    this.looking.again(stream);
+    const held = this.followedBy(stream);
+    if (held) this.looking.again(held.id);
   }
 
   refused(stream: Id): void {
-    const held = this.held.get(stream);
+    const held = this.followedBy(stream);
     if (!held) return;
-    held.turn += 1;
+    if (held.open === 0 || held.refused === stream) this.lose(held);
+    else {
+      // There may be another one by now.
+      this.release(held);
+      held.refused = stream;
+      this.retry(held.id);
+    }
+  }
+
+  private lose(held: Held): void {
+    this.release(held);
     held.gone = true;
+    this.looking.forget(held.id);
+    this.details.forget(held.id);
+    this.overview.drop(held.id);
+    this.put(held.id, { ...LOADING, loading: false, partial: false, gone: true });
+  }
+
+  /** Nothing of it is known any more. */
+  private release(held: Held): void {
+    this.core.follower.drop(held.stream);
+    held.turn += 1;
     held.confirmed = null;
     held.acked = [];
     held.queue = [];
-    this.core.follower.drop(stream);
-    this.looking.forget(stream);
-    this.details.forget(stream);
-    this.overview.drop(stream);
-    this.put(stream, { ...LOADING, loading: false, partial: false, gone: true });
+    held.refused = null;
   }
 
   /** The right to see it may have come back. */
@@ -192,7 +215,7 @@ export class Boards implements Tenant {
     this.looking.enter(held.id);
     if (held.confirmed) {
       // The log tells what was missed.
-      this.core.follower.track(held.id, held.confirmed.seq);
+      this.core.follower.track(held.stream, held.confirmed.seq);
       if (!lacks(held)) return;
     }
     this.retry(held.id);
@@ -203,7 +226,7 @@ export class Boards implements Tenant {
     held.open -= 1;
     if (held.open > 0) return;
     this.flush(held);
-    this.core.follower.drop(held.id);
+    this.core.follower.drop(held.stream);
     this.looking.leave(held.id);
     // The one left last is to be kept longest.
     this.held.delete(held.id);
@@ -221,6 +244,13 @@ export class Boards implements Tenant {
 
   /** A board as it was loaded. */
   private take(held: Held, confirmed: Confirmed): void {
+    if (confirmed.stream !== held.stream) {
+      const { refused } = held;
+      this.release(held);
+      held.refused = refused;
+      held.stream = confirmed.stream;
+      this.details.refresh(held.id);
+    }
     const archived = Object.values(held.confirmed?.aside ?? {}).filter(
       (card) => card.archived && !confirmed.data.tasks[card.id],
     );
@@ -228,7 +258,7 @@ export class Boards implements Tenant {
     held.gone = false;
     held.acked = held.acked.filter(({ done }) => done && !isSettled(done, confirmed));
     held.local = held.local.filter(({ done }) => !done);
-    if (held.open > 0) this.core.follower.track(held.id, confirmed.seq);
+    if (held.open > 0) this.core.follower.track(held.stream, confirmed.seq);
     this.publish(held);
   }
 
@@ -239,6 +269,7 @@ export class Boards implements Tenant {
     const queue = held.queue.splice(0);
     if (!queue.length || !held.confirmed) return;
     held.flushed = Date.now();
+    held.refused = null;
     const entries = queue.map(({ entry }) => entry);
     for (const recording of held.recordings) recording.push(...entries);
     const confirmed = reduceBoard(held.confirmed, entries, this.viewer());

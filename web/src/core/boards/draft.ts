@@ -5,6 +5,8 @@ import type { BoardList, Card } from "./wire";
 
 /** A board as the log has it. */
 export interface Confirmed {
+  /** The stream that tells of it. */
+  stream: Id;
   /** Every entry up to it is contained. */
   seq: number;
   data: BoardData;

@@ -27,6 +27,10 @@ export const LOADING: BoardState = {
 
 export interface Held {
   readonly id: Id;
+  /** Which one is followed. */
+  stream: Id;
+  /** The one that was refused last, since anything came. */
+  refused: Id | null;
   confirmed: Confirmed | null;
   /** Acknowledged commands whose entries are still to come. */
   acked: Op[];
@@ -54,6 +58,8 @@ export interface Incoming {
 export function hold(id: Id): Held {
   return {
     id,
+    stream: id,
+    refused: null,
     confirmed: null,
     acked: [],
     local: [],

@@ -82,7 +82,8 @@ export class Loader {
       try {
         const page = await getNamed<BoardPage>(this.io.core, `/api/boards/${held.id}`, { first });
         this.io.flush(held);
-        if (page.head >= floor) return reduceBoard(fromPage(page), recording, this.io.viewer());
+        const other = page.stream !== held.stream;
+        if (other || page.head >= floor) return reduceBoard(fromPage(page), other ? [] : recording, this.io.viewer());
       } finally {
         held.recordings.delete(recording);
       }

@@ -43,7 +43,7 @@ export class Looking {
 
   leave(board: Id): void {
     if (!this.mine.has(board)) return;
-    this.boards.core.connection.tell("look", { board, task: null, on: false });
+    this.signal(board, null, false);
     this.forget(board);
     if (this.mine.size === 0) this.clear();
   }
@@ -75,18 +75,23 @@ export class Looking {
     const task = this.mine.get(board) ?? null;
     // One that is not confirmed is nothing to others.
     const known = task !== null && !this.boards.core.outbox.list(board).some(({ key }) => key === task);
-    this.boards.core.connection.tell("look", { board, task: known ? task : null, on: true });
+    this.signal(board, known ? task : null, true);
+  }
+
+  private signal(board: Id, task: Id | null, on: boolean): void {
+    this.boards.core.connection.tell("look", { board: this.boards.hold(board).stream, task, on });
   }
 
   private hear({ stream, actor }: Signal, { task, on }: Look): void {
-    if (!this.mine.has(stream) || actor === this.boards.core.state.me?.id) return;
-    const heard = this.heardAt.get(stream) ?? new Map<Id, number>();
-    this.heardAt.set(stream, heard);
+    const board = this.boards.followedBy(stream)?.id ?? "";
+    if (!this.mine.has(board) || actor === this.boards.core.state.me?.id) return;
+    const heard = this.heardAt.get(board) ?? new Map<Id, number>();
+    this.heardAt.set(board, heard);
     const known = heard.has(actor);
     if (on && (known || heard.size < MOST)) heard.set(actor, Date.now());
     else heard.delete(actor);
-    this.show(stream, actor, task);
-    if (on && !known) this.answer(stream);
+    this.show(board, actor, task);
+    if (on && !known) this.answer(board);
   }
 
   /** A newcomer does not know who is here. */

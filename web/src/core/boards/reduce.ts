@@ -12,7 +12,7 @@ export interface Viewer {
 }
 
 export function fromPage(page: BoardPage): Confirmed {
-  const { id, name, room, shown_to, created_by, created_at, archived, right, members, labels, lists, head } = page;
+  const { id, name, room, shown_to, created_by, created_at, archived, right, members, labels, lists } = page;
   const tasks: Record<Id, Card> = {};
   const order: Record<Id, Id[]> = {};
   for (const list of lists) {
@@ -29,7 +29,7 @@ export function fromPage(page: BoardPage): Confirmed {
     order,
   };
   const partial = lists.some((list) => list.total > list.tasks.length);
-  return { seq: head, data, aside: {}, closed: new Set(), partial, stale: false };
+  return { stream: page.stream, seq: page.head, data, aside: {}, closed: new Set(), partial, stale: false };
 }
 
 /** Entries in order; those that are contained already change nothing. */
@@ -71,7 +71,7 @@ function reduceOwn(data: BoardData, entry: Entry, viewer: Viewer): void {
     const name = known?.name || viewer.nameOf(user);
     data.members = set ? sortMembers([...others, { user, name, right }]) : others;
     if (user === viewer.id && right !== null && !isManager(viewer.role)) data.right = right;
-  } else data.board = entry.data as Board;
+  } else if (entry.kind !== "board.divided") data.board = entry.data as Board;
 }
 
 export function isManager(role: Role): boolean {

@@ -7,7 +7,7 @@ export type Priority = "low" | "medium" | "high";
 export type Colour = "grey" | "red" | "orange" | "yellow" | "green" | "teal" | "blue" | "purple" | "pink";
 
 export interface Board {
-  /** Also the id of the board's stream. */
+  /** Also the id of the stream of colleagues. */
   id: Id;
   name: string;
   room: Id | null;
@@ -40,6 +40,8 @@ export interface BoardList {
   name: string;
   rank: string;
   status: Status | null;
+  /** Whether clients and guests see it. */
+  shown_outside: boolean;
   archived: boolean;
 }
 
@@ -119,6 +121,8 @@ export interface Comment {
 
 /** `GET /api/boards/{id}?first=`. */
 export interface BoardPage extends BoardView {
+  /** To be followed from `head` on: clients and guests have one of their own where they do not see every list. */
+  stream: Id;
   members: BoardMember[];
   /** Those who made or have its tasks and are no members. */
   people: Named[];

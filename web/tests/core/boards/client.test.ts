@@ -87,13 +87,40 @@ describe("a board", () => {
     const on = server();
     const page = await visit(on);
     await page.boardActions.loadIndex();
+    on.closed = true;
     on.socket.push("reset", { stream: BOARD, head: 0, reason: "withdrawn" });
     await settle();
     expect(state(page)).toMatchObject({ gone: true, data: null });
     expect(page.useBoards.getState().index).toEqual({});
+    on.closed = false;
     on.append("me", "board.member_set", { board: BOARD, user: "me", right: "view" });
     await settle();
     expect(state(page)?.gone).toBe(false);
+    same(page, on);
+  });
+
+  it("follows the stream that tells of what it may see now", async () => {
+    const on = server();
+    const page = await visit(on);
+    const [task] = Object.keys(data(page).tasks) as [string];
+    page.boardActions.openTask(BOARD, task);
+    for (let turn = 0; turn < 2; turn += 1) {
+      actOn(on.model, "ann", { kind: "create", one: turn, two: 1 });
+      on.divide();
+      await settle();
+      actOn(on.model, "ann", { kind: "create", one: 5, two: 1 });
+      await page.boardActions.addComment(BOARD, task, "Well");
+      await settle();
+      same(page, on);
+      expect(state(page)?.pending).toEqual({});
+      expect(page.core.follower.tracked().filter((stream) => stream.startsWith(BOARD))).toEqual([on.model.stream]);
+    }
+    expect(page.useBoards.getState().details[task]?.comments).toHaveLength(2);
+    expect(on.looks.at(-1)).toMatchObject({ board: on.model.stream });
+    on.socket.push("entries", [
+      { stream: BOARD, seq: 900, kind: "list.archived", actor: "ann", at: new Date().toISOString(), data: {} },
+    ]);
+    await settle();
     same(page, on);
   });
 

@@ -29,6 +29,9 @@ export class BoardServer extends FakeServer {
   looks: Record<string, unknown>[] = [];
   /** Entries that were appended while it was silent. */
   late: Entry[] = [];
+  stream = BOARD;
+  /** Nobody may see the board. */
+  closed = false;
   refuses: (args: Record<string, unknown>) => boolean = () => false;
 
   constructor() {
@@ -36,7 +39,7 @@ export class BoardServer extends FakeServer {
     this.outbox = memoryStore();
     this.logs[BOARD] = [];
     this.model = new BoardModel((kind, data, actor, key) => {
-      const added = this.append(BOARD, kind, structuredClone(data), actor, key);
+      const added = this.append(this.stream, kind, structuredClone(data), actor, key);
       if (this.silent) this.late.push(added);
       return added.seq;
     });
@@ -50,6 +53,16 @@ export class BoardServer extends FakeServer {
   deliver(): void {
     const late = this.late.splice(0);
     if (late.length && this.socket.connected) this.socket.push("entries", late);
+  }
+
+  /** What is seen of the board is told by another stream from now on, and the one that is followed ends. */
+  divide(): void {
+    const former = this.stream;
+    this.stream = `${former}-outside`;
+    this.model.stream = this.stream;
+    this.model.head = 0;
+    this.logs[this.stream] = [];
+    this.socket.push("reset", { stream: former, head: 0, reason: "withdrawn" });
   }
 
   private ofBoards(event: string, argument: Record<string, unknown>): object | undefined {
@@ -76,6 +89,7 @@ export class BoardServer extends FakeServer {
   ): unknown {
     const [, , what, id, part] = pathname.split("/");
     const { model } = this;
+    if (what === "boards" && part === undefined && this.closed) return null;
     if (what === "boards" && part === undefined && id === BOARD) return model.page(Number(searchParams.get("first")));
     if (what === "boards" && id === undefined) return { items: [{ ...model.page(0), lists: undefined }], next: null };
     if (part === "activity") {

@@ -96,6 +96,7 @@ export class BoardModel {
   }
 
   head = 0;
+  stream = BOARD;
 
   private tell(actor: Id, kind: string, data: unknown): void {
     this.head = this.append(kind, data, actor, this.key);
@@ -117,6 +118,7 @@ export class BoardModel {
     return structuredClone({
       ...this.board,
       right: this.right,
+      stream: this.stream,
       head: this.head,
       members: this.members,
       people: [],
@@ -340,7 +342,15 @@ export class BoardModel {
     const others = [...this.lists.values()].sort(byRank);
     const at = after === undefined ? others.length : others.findIndex(({ id }) => id === after) + 1;
     const rank = between(others[at - 1]?.rank ?? "", others[at]?.rank ?? null);
-    const list = { id: this.fresh("list"), board: BOARD, name, rank, status: null, archived: false };
+    const list = {
+      id: this.fresh("list"),
+      board: BOARD,
+      name,
+      rank,
+      status: null,
+      shown_outside: true,
+      archived: false,
+    };
     this.lists.set(list.id, list);
     this.tell(actor, "list.created", list);
     return {};

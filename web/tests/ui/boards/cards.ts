@@ -36,6 +36,7 @@ const listOf = (id: string, status: Status | null): BoardList => ({
   board: "board",
   name: id,
   rank: id,
+  shown_outside: true,
   status,
   archived: false,
 });

@@ -58,6 +58,7 @@ function board(lists: Record<string, Card[]>): BoardData {
       board: "b",
       name: `List ${id}`,
       rank: id,
+      shown_outside: true,
       status: null,
       archived: false,
     })),
