@@ -62,12 +62,12 @@ export function ConnectionBanner() {
 }
 
 function describe(state: string, queued: number, caughtUp: number | null, patient: boolean): Words | null {
-  const waiting = queued > 0 ? ` ${plural(queued, "message waits", "messages wait")} to be sent.` : "";
+  const waiting = queued > 0 ? ` ${plural(queued, "change waits", "changes wait")} to be sent.` : "";
   if (state === "offline") {
     return { text: `You are offline.${waiting || " What you write is kept and sent later."}`, tone: "waiting" };
   }
   if (state === "reconnecting" && !patient) {
-    return { text: `Reconnecting… your messages are kept.${waiting}`, tone: "waiting" };
+    return { text: `Reconnecting… what you do is kept.${waiting}`, tone: "waiting" };
   }
   if (state === "connecting" && !patient) return { text: "Connecting…", tone: "waiting" };
   if (state === "online" && caughtUp !== null) {
