@@ -8,7 +8,8 @@ from sqlalchemy import Connection, func, select
 from hubbub.boards.due import DAY_MS
 from hubbub.boards.ics import Event, format_calendar
 from hubbub.boards.listing import own_tasks
-from hubbub.boards.models import board_labels, board_lists, boards, task_labels, tasks
+from hubbub.boards.models import board_labels, boards, task_labels, tasks
+from hubbub.boards.status import task_status
 from hubbub.kernel.caller import Caller
 from hubbub.people.models import workspaces
 
@@ -26,7 +27,7 @@ def read_calendar(connection: Connection, caller: Caller, *, now: int, base_url:
             *(tasks.c[name] for name in ("created_at", "changed_at", "version")),
             func.substr(tasks.c.description, 1, LONGEST_DESCRIPTION + 1).label("description"),
             boards.c.name.label("board_name"),
-            board_lists.c.status,
+            task_status.label("status"),
         )
         .select_from(source)
         .where(*conditions, tasks.c.due_at >= now - PAST_DAYS * DAY_MS)

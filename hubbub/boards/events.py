@@ -7,7 +7,7 @@ import orjson
 
 from hubbub.boards import schemas
 from hubbub.boards.access import followable_boards, followable_outsides
-from hubbub.boards.service import checklists, comments, moves, tasks
+from hubbub.boards.service import changing, checklists, comments, moves, tasks
 from hubbub.gateway import Namespace, Socket
 from hubbub.kernel.bus import Signal
 from hubbub.kernel.commands import Command
@@ -54,7 +54,7 @@ Accepted = tuple[str, type[schemas.SocketInput], Command, str | None, Callable[[
 
 ACCEPTED: tuple[Accepted, ...] = (
     ("task.create", schemas.CreateTaskCommand, tasks.create_task, "task", as_given),
-    ("task.change", schemas.ChangeTaskCommand, tasks.change_task, "task", as_changes("task")),
+    ("task.change", schemas.ChangeTaskCommand, changing.change_task, "task", as_changes("task")),
     ("task.move", schemas.MoveTaskCommand, moves.move_task, "move", as_given),
     ("task.archive", schemas.TaskCommand, tasks.archive_task, "task", as_given),
     ("task.restore", schemas.TaskCommand, tasks.restore_task, "task", as_given),

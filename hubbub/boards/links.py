@@ -6,6 +6,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from hubbub.boards.access import visible_boards, visible_lists
 from hubbub.boards.models import board_lists, board_members, boards, tasks
+from hubbub.boards.status import task_status
 from hubbub.chat.access import access_room
 from hubbub.kernel.caller import Caller
 
@@ -17,7 +18,7 @@ LINKED = (
         tasks.c.board,
         tasks.c.message,
         tasks.c.title,
-        board_lists.c.status,
+        task_status.label("status"),
         or_(
             tasks.c.archived_at.is_not(None),
             board_lists.c.archived_at.is_not(None),

@@ -31,6 +31,7 @@ from hubbub.boards.models import (
     tasks,
 )
 from hubbub.boards.shapes import task_cards
+from hubbub.boards.status import UNDONE, task_status
 from hubbub.chat.service.search import escape_like
 from hubbub.kernel.caller import Caller
 
@@ -120,7 +121,7 @@ class Filters:
         found: list[ColumnElement[bool]] = [archived_condition(self.archived)]
         if self.status is not None:
             wanted = None if self.status == "none" else self.status
-            found.append(board_lists.c.status == wanted)
+            found.append(task_status == wanted)
         if self.priority is not None:
             wanted = None if self.priority == "none" else self.priority
             found.append(tasks.c.priority == wanted)
@@ -154,7 +155,6 @@ class Filters:
 
 
 WORDS = 10
-UNDONE = or_(board_lists.c.status.is_(None), board_lists.c.status != "done")
 
 
 CARD_COLUMNS: list[ColumnElement[Any]] = [
@@ -234,7 +234,7 @@ def list_own_tasks(
 ) -> dict[str, Any]:
     """A page of what the caller has to do, on every board they see, by due date: {items, next, totals}.
 
-    What stands in a list of status `done` is left out. `totals`, on the first page, has the tasks `overdue`, due
+    What is done is left out. `totals`, on the first page, has the tasks `overdue`, due
     `today` and this `week`, those without a date as `none`, and `all`. Raises Invalid for a cursor that is none.
     """
     source, conditions = own_tasks(connection, caller)

@@ -99,11 +99,14 @@ tasks = Table(
     Column("reminded_for", BigInteger),
     # The room of that message, which is found by it.
     Column("message_room", Id),
+    # Its own, which counts where its list has none (status.py).
+    Column("status", String(10)),
     # Archived tasks keep their place, so that restoring one is a complete undo.
     UniqueConstraint("list", "rank"),
     CheckConstraint("length(title) >= 3", name="title"),
     CheckConstraint(f"length(description) <= {LONGEST_DESCRIPTION}", name="description"),
     CheckConstraint("priority IN ('low', 'medium', 'high')", name="priority"),
+    CheckConstraint("status IN ('open', 'doing', 'done')", name="status"),
     CheckConstraint("version >= 1", name="version"),
     Index(
         "ix_tasks_live",

@@ -163,6 +163,7 @@ class LabelChange(Input):
 class TaskFields(Given):
     title: Title = ""
     description: Description = ""
+    status: Status | None = None
     priority: Priority | None = None
     due_at: Moment | None = None
     due_has_time: bool = False

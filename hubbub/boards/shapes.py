@@ -93,6 +93,7 @@ def task_card(row: Any) -> dict[str, Any]:
     """A task with nobody assigned, without labels, checklist and comments; of a row that begins as the table does."""
     (identifier, board, place, rank, title, description, priority, due_at, due_has_time) = row[:9]
     (created_by, created_at, changed_at, archived_at, message, version, repeat) = row[9:16]
+    status = row[18]
     return {
         "id": identifier,
         "board": board,
@@ -100,6 +101,7 @@ def task_card(row: Any) -> dict[str, Any]:
         "rank": rank,
         "title": title,
         "described": description != "",
+        "status": status,
         "priority": priority,
         "due_at": None if due_at is None else format_time(due_at),
         "due_has_time": due_has_time,

@@ -20,7 +20,7 @@ from hubbub.boards.schemas import (
     TasksArchive,
     TasksMove,
 )
-from hubbub.boards.service import checklists, comments, moves, tasks
+from hubbub.boards.service import changing, checklists, comments, moves, tasks
 from hubbub.kernel.http import get_kernel, json_response, write
 from hubbub.kernel.schemas import Identifier
 from hubbub.people.access import CurrentCaller, limit_search
@@ -130,7 +130,7 @@ async def get_task(request: Request, caller: CurrentCaller, task: Identifier) ->
 async def change_task(
     request: Request, caller: CurrentCaller, task: Identifier, body: TaskChange
 ) -> Response:
-    return await write(request, caller, tasks.change_task, task=task, changes=body.given())
+    return await write(request, caller, changing.change_task, task=task, changes=body.given())
 
 
 @router.post("/tasks/{task}/move")

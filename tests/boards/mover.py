@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 
 from hubbub.boards.models import board_lists, tasks
 from hubbub.boards.schemas import END
-from hubbub.boards.service import checklists, comments, lists, moves, places
+from hubbub.boards.service import changing, checklists, comments, lists, moves, places
 from hubbub.boards.service import tasks as task_service
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.commands import Command
@@ -80,7 +80,7 @@ def choose(
             {"board": board, "tasks": some, "list": place, "after": after},
         ),
         "archive_many": (moves.archive_tasks, {"board": board, "tasks": some}),
-        "change": (task_service.change_task, {"task": task, "changes": {"title": words}}),
+        "change": (changing.change_task, {"task": task, "changes": {"title": words}}),
         "check": (checklists.add_item, {"task": task, "text": words}),
         "comment": (comments.add_comment, {"task": task, "body": words}),
         "move_list": (lists.move_list, {"list": place, "after": random.choice([None, *columns])}),

@@ -88,7 +88,8 @@ def apply_to_task(task: dict[str, Any], kind: str, data: dict[str, Any]) -> None
     if kind == "task.changed":
         task |= data["changed"]
     elif kind == "task.moved":
-        task |= {"list": data["list"], "rank": data["rank"]}
+        # A status of its own may end there.
+        task |= {name: data[name] for name in ("list", "rank", "status") if name in data}
     elif kind == "task.archived":
         task["archived"] = True
     elif kind in ("task.assigned", "task.unassigned"):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from hubbub.boards.access import followable_boards
 from hubbub.boards.ranks import LONGEST_RANK
 from hubbub.boards.schemas import END
-from hubbub.boards.service import boards, checklists, comments, lists, moves, tasks
+from hubbub.boards.service import boards, changing, checklists, comments, lists, moves, tasks
 from hubbub.boards.service.lists import MOST_LISTS
 from hubbub.boards.service.tasks import MOST_TASKS
 from hubbub.kernel import log
@@ -190,12 +190,12 @@ async def test_a_task_has_everything_it_was_given(project: Project) -> None:
         },
     )
     changes = {"priority": None, "due_at": None, "title": "Print", "assignees": [mia.id]}
-    changed = await do(mia, tasks.change_task, task=task["id"], changes=changes)
+    changed = await do(mia, changing.change_task, task=task["id"], changes=changes)
     assert (changed["priority"], changed["due_at"], changed["title"]) == (None, None, "Print")
     assert (changed["assignees"], changed["version"]) == ([mia.id], 3)
     assert (await told(mia, workspace.max.id))[-1][0] == "task.unassigned"
     before = await told(mia, board)
-    await do(mia, tasks.change_task, task=task["id"], changes=changes)
+    await do(mia, changing.change_task, task=task["id"], changes=changes)
     assert await told(mia, board) == before
     await do(mia, tasks.assign_task, task=task["id"], user=workspace.owner.id)
     await do(mia, tasks.unassign_task, task=task["id"], user=mia.id)
@@ -243,7 +243,7 @@ async def test_archived_things_stay_until_they_are_restored(project: Project) ->
     await do(mia, tasks.archive_task, task=task)
     for command, given in (
         (moves.move_task, {"task": task, "list": todo}),
-        (tasks.change_task, {"task": task, "changes": {"title": "Other"}}),
+        (changing.change_task, {"task": task, "changes": {"title": "Other"}}),
         (moves.move_tasks, {"board": board, "tasks": [task], "list": todo}),
     ):
         with pytest.raises(Conflict):

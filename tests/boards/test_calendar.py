@@ -103,6 +103,7 @@ async def test_a_calendar_shows_what_one_has_to_do(project: Project) -> None:
     call = await add(project, "Call them", day(1), **more)
     await add(project, "Send it", "2030-05-01T14:00:00+02:00", due_has_time=True)
     await add(project, "Last month's", day(-29), list=project.lists[2])
+    await add(project, "Done itself", day(-28), status="done")
     await add(project, "Long past", day(-32))
     await add(project, "Whenever", None)
     await add(project, "Mia's own", day(1), assignees=[mia.id])
@@ -121,9 +122,10 @@ async def test_a_calendar_shows_what_one_has_to_do(project: Project) -> None:
     answer = await anybody.send("GET", path)
     assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
     assert answer.headers["cache-control"] == "private, no-cache"
-    past, event, timed = read_events(answer.content)
-    assert [past["SUMMARY"], event["SUMMARY"], timed["SUMMARY"]] == [
+    past, own, event, timed = read_events(answer.content)
+    assert [one["SUMMARY"] for one in (past, own, event, timed)] == [
         "✓ Last month's",
+        "✓ Done itself",
         "Call them",
         "Send it",
     ]
@@ -168,7 +170,7 @@ async def check_ends(project: Project, path: str, secret: str) -> None:
     await owner.call("PATCH", person, {"active": False})
     unknown = await anybody.call("GET", path, status=404)
     await owner.call("PATCH", person, {"active": True})
-    assert len(read_events((await anybody.send("GET", path)).content)) == 3
+    assert len(read_events((await anybody.send("GET", path)).content)) == 4
 
     mia = project.mia
     old = await mia.call("POST", "/api/me/calendar", status=201)

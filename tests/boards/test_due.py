@@ -10,7 +10,7 @@ import pytest
 
 from hubbub.boards import jobs
 from hubbub.boards.jobs import due_until
-from hubbub.boards.service import boards, lists, reminders, tasks
+from hubbub.boards.service import boards, changing, lists, reminders, tasks
 from hubbub.kernel import log
 from hubbub.kernel.caller import SYSTEM
 from tests.support.app import Person
@@ -77,6 +77,7 @@ async def test_everybody_is_reminded_once(
     await make(project, mia, "Later", f"{FAR}T10:01", assignees=both)
     await make(project, mia, "Long past", "2040-03-13", assignees=both)
     await make(project, mia, "Done", FAR, list=project.lists[2], assignees=both)
+    await make(project, mia, "Done itself", FAR, status="done", assignees=both)
     put_away = await make(project, mia, "Put away", FAR, assignees=both)
     await do(mia, tasks.archive_task, task=put_away)
     await make(project, mia, "The client's", FAR, assignees=[client.id])
@@ -117,9 +118,9 @@ async def test_everybody_is_reminded_once(
     }
 
     # Another due date reminds again; other changes do not.
-    await do(mia, tasks.change_task, task=call, changes={"title": "Call them now"})
+    await do(mia, changing.change_task, task=call, changes={"title": "Call them now"})
     await jobs.remind_all(kernel, job)
     assert len(told(mia)) == 2
-    await do(mia, tasks.change_task, task=call, changes={"due_at": at(f"{FAR}T09:30")})
+    await do(mia, changing.change_task, task=call, changes={"due_at": at(f"{FAR}T09:30")})
     await jobs.remind_all(kernel, job)
     assert told(mia)[2:] == ["Call them now"]

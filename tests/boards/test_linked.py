@@ -59,6 +59,8 @@ async def test_a_task_is_made_from_a_message(project: Project) -> None:
     await do(mia, boards.set_member, board=project.board, user=workspace.client.id, right="view")
     assert await linked(workspace.client, room) == [found]
 
+    await mia.call("PATCH", f"/api/tasks/{task}", {"status": "open"})
+    assert await linked(workspace.client, room) == [found | {"status": "open"}]
     await mia.call("PATCH", f"/api/lists/{project.lists[1]}", {"status": "doing"})
     await workspace.owner.call("DELETE", f"/api/messages/{said['id']}")
     assert await linked(mia, room) == [found | {"status": "doing"}]

@@ -8,7 +8,16 @@ import pytest
 from sqlalchemy import Connection
 
 from hubbub.boards import jobs
-from hubbub.boards.service import boards, checklists, comments, lists, moves, places, tasks
+from hubbub.boards.service import (
+    boards,
+    changing,
+    checklists,
+    comments,
+    lists,
+    moves,
+    places,
+    tasks,
+)
 from hubbub.client import Client, Refused, Reset
 from hubbub.client.follower import Entry
 from hubbub.kernel import log
@@ -155,7 +164,7 @@ async def test_nothing_tells_of_a_hidden_list(
     for task in (theirs["id"], made["id"], alone["id"]):
         await do(mia, comments.add_comment, task=task, body=f"{SECRET} @Clara Client")
         await do(mia, checklists.add_item, task=task, text=f"{SECRET} step")
-        await do(mia, tasks.change_task, task=task, changes={"description": SECRET})
+        await do(mia, changing.change_task, task=task, changes={"description": SECRET})
     with pytest.raises(Invalid):
         await do(mia, tasks.assign_task, task=made["id"], user=client.id)
     with pytest.raises(Invalid):

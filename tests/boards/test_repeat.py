@@ -20,7 +20,7 @@ from hubbub.boards.repeats import (
     make_repeat,
     next_due,
 )
-from hubbub.boards.service import checklists, lists, moves, tasks
+from hubbub.boards.service import changing, checklists, lists, moves, tasks
 from hubbub.kernel import log
 from hubbub.kernel.errors import Conflict, Invalid
 
@@ -230,7 +230,7 @@ async def check_many(project: Project, task: str, weekly: dict[str, Any]) -> Non
     other = project.tasks[0]
     await do(
         mia,
-        tasks.change_task,
+        changing.change_task,
         task=other,
         changes={"due_at": at("2026-01-31T12:00"), "due_has_time": True, "repeat": weekly},
     )
@@ -251,7 +251,7 @@ async def check_many(project: Project, task: str, weekly: dict[str, Any]) -> Non
         told = log.read_entries(connection, person, 0, head)
     assert [entry.kind for entry in told].count("task.assigned") == 2
     # Without its date nothing repeats.
-    left = await do(mia, tasks.change_task, task=fresh[0]["id"], changes={"due_at": None})
+    left = await do(mia, changing.change_task, task=fresh[0]["id"], changes={"due_at": None})
     assert (left["due_at"], left["repeat"]) == (None, None)
     await read_columns(project)
 

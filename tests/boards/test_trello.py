@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select
 
 from hubbub.boards.models import boards, tasks
-from hubbub.boards.service import comments, lists
+from hubbub.boards.service import changing, comments, lists
 from hubbub.boards.service import tasks as task_service
 from hubbub.boards.trello.comparing import compare, read_people
 from hubbub.boards.trello.export import LARGEST, Export, read_export
@@ -178,7 +178,7 @@ async def test_a_newer_export_brings_what_is_new(workspace: Workspace) -> None:
     old = by_title(before)
     await do(
         owner,
-        task_service.change_task,
+        changing.change_task,
         task=old["Go live"]["id"],
         changes={"title": "Go live at last", "priority": "high"},
     )
@@ -190,7 +190,7 @@ async def test_a_newer_export_brings_what_is_new(workspace: Workspace) -> None:
     cards = {card["id"]: card for card in newer["cards"]}
     cards[number(51)] |= {"idList": number(13), "desc": "Tomorrow."}
     cards[number(52)] |= {"due": None}
-    cards[number(53)] |= {"closed": True}
+    cards[number(53)] |= {"closed": True, "due": "2026-11-22T08:00:00Z", "dueComplete": True}
     cards[number(54)] |= {"closed": False}
     newer["cards"].append(
         {"id": number(56), "name": "New here", "idList": number(15), "idLabels": [number(23)]}
@@ -223,6 +223,9 @@ async def test_a_newer_export_brings_what_is_new(workspace: Workspace) -> None:
     assert sorted(live["assignees"]) == sorted([workspace.mia.id, workspace.max.id])
     assert [item["done"] for item in live["checklist"]] == [True, True, False, False]
     assert found["New here"]["labels"] == []
+    # Its list has no status.
+    (long,) = (task for title, task in found.items() if title.endswith("…"))
+    assert (long["status"], long["due_at"]) == ("done", "2026-11-22T08:00:00.000Z")
     assert sorted(after.lists.values(), key=lambda one: one["rank"])[-1]["name"] == "Later"
     bodies = {one["body"]: one["author"] for one in after.comments.values()}
     assert bodies["Second."] == workspace.max.id

@@ -69,6 +69,24 @@ def find_list(connection: Connection, board: str, identifier: str) -> Any:
     return row
 
 
+def find_list_of(connection: Connection, board: str, status: str | None) -> Any:
+    """The row of the board's first list of that status (None: without one). Raises Conflict when there is none."""
+    row = connection.execute(
+        select(board_lists)
+        .where(
+            board_lists.c.board == board,
+            board_lists.c.status.is_not_distinct_from(status),
+            board_lists.c.archived_at.is_(None),
+        )
+        .order_by(board_lists.c.rank)
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        which = f"with the status {status.capitalize()}" if status else "without a status"
+        raise Conflict(f"This board has no list {which}.")
+    return row
+
+
 def check_list(found: bool, archived: bool) -> None:
     """Raises Invalid or Conflict unless tasks can be put into a list."""
     if not found:

@@ -9,7 +9,7 @@ from hubbub.boards.access import Streams
 from hubbub.boards.models import board_lists, tasks
 from hubbub.boards.schemas import END
 from hubbub.boards.service.common import find_list, lock_board, unchanged
-from hubbub.boards.service.moving import move_many, move_one, moved_shape
+from hubbub.boards.service.moving import lost_status, move_many, move_one, moved_shape
 from hubbub.boards.service.places import TASKS
 from hubbub.boards.service.repeating import make_next
 from hubbub.boards.service.tasks import find_task_ranks, put_away, touch_task
@@ -27,8 +27,9 @@ def write_move(
     tx: Transaction, caller: Caller, streams: Streams, row: Any, place: Any, rank: str
 ) -> dict[str, Any]:
     """Puts a task, its row as TASK has it, into a list, whose row is given, and tells of it."""
-    version = touch_task(tx, row, list=place.id, rank=rank)
-    data = moved_shape(row.id, place.id, rank, version)
+    lost = lost_status(row.status, place.status)
+    version = touch_task(tx, row, list=place.id, rank=rank, **lost)
+    data = moved_shape(row.id, place.id, rank, version) | lost
     was_shown, shown = row.shown_outside, place.shown_outside
     tell_move(tx, caller, streams, data, came_from=row.list, was_shown=was_shown, shown=shown)
     return data

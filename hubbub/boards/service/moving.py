@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from hubbub.boards.access import NO_TASK, Standing, Streams, check_right, may_see
+from hubbub.boards.models import tasks
 from hubbub.boards.ranks import rank_between
 from hubbub.boards.schemas import END
 from hubbub.boards.service import places
@@ -35,7 +36,7 @@ BESIDE = (
 )
 AROUND = Statement(
     "SELECT given.task, given.list, given.after, given.caller, "  # noqa: S608
-    "tasks.board, tasks.list, tasks.rank, tasks.version, tasks.repeat, place.status, "
+    "tasks.board, tasks.list, tasks.rank, tasks.version, tasks.repeat, tasks.status, place.status, "
     "tasks.archived_at, "
     'boards.shown_to, mine."right", boards.archived_at, place.id, place.archived_at, '
     "boards.outside, here.shown_outside, place.shown_outside, "
@@ -75,6 +76,7 @@ class Around(NamedTuple):
     rank: str
     version: int
     repeat: str | None
+    own_status: str | None
     status: str | None
     archived_at: int | None
     shown_to: str
@@ -130,6 +132,11 @@ def moved_shape(task: str, place: str, rank: str, version: int) -> dict[str, Any
     return {"task": task, "list": place, "rank": rank, "version": version}
 
 
+def lost_status(own: str | None, of_list: str | None) -> dict[str, None]:
+    """What a move changes beside the place: a task's own status ends in a list that has one."""
+    return {"status": None} if own is not None and of_list is not None else {}
+
+
 def move_one(
     tx: Transaction, caller: Caller, *, task: str, list: str, after: str | None = END
 ) -> Answer:
@@ -152,8 +159,11 @@ def move_one(
         rank = find_task_ranks(
             tx, caller, around.streams, list, after, 1, [task], shown=around.shown
         )[0]
-    data = moved_shape(task, list, rank, around.version + 1)
+    lost = lost_status(around.own_status, around.status)
+    data = moved_shape(task, list, rank, around.version + 1) | lost
     tx.put(MOVE, [(task, list, rank, around.version + 1, tx.now)])
+    if lost:
+        tx.execute(update(tasks).where(tasks.c.id == task).values(**lost))
     tell_move(
         tx,
         caller,
@@ -200,6 +210,8 @@ class Batch:
         if after == task and now_in == wished:
             return moved_shape(task, wished, here.rank if here else around.rank, version)
         if around.repeat is not None or around.crosses:
+            return None
+        if lost_status(around.own_status, around.status):
             return None
         before, behind = self.find_gap(task, wished, after, around)
         rank = rank_between(before, behind)
@@ -271,8 +283,8 @@ def move_many(tx: Transaction, requests: Sequence[Request]) -> list[Outcome | Ex
 def move_some(tx: Transaction, requests: Sequence[Request], start: int, results: list[Any]) -> int:
     """Makes the moves from `start` on until one has to be made alone, and that one; answers the place behind.
 
-    Alone are those that make room, those that end a task that repeats, and those that show or hide one: they change
-    more than a place.
+    Alone are those that make room, that end a task that repeats or its own status, and that show or hide one: they
+    change more than a place.
     """
     asked: list[Asked] = [
         (r.arguments["task"], r.arguments["list"], r.arguments.get("after", END) or "", r.caller.id)

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select, union_all, 
 
 from hubbub.boards.access import may_see, read_standings
 from hubbub.boards.due import DAY_MS
-from hubbub.boards.listing import UNDONE
 from hubbub.boards.models import board_lists, boards, task_assignees, tasks
+from hubbub.boards.status import UNDONE
 from hubbub.kernel.caller import Caller
 from hubbub.kernel.clock import format_time
 from hubbub.kernel.commands import command

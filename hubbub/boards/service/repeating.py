@@ -17,7 +17,7 @@ from hubbub.kernel.transaction import Transaction
 
 
 def make_next(tx: Transaction, caller: Caller, task: str, *, came_from: str) -> None:
-    """Hands the repeat of a task, just moved into a list of status `done`, on to the next one, due on the next date.
+    """Hands the repeat of a task that has just been done on to the next one, due on the next date, without a status.
 
     The board's stream is locked. What has no next date within the calendar ends. Raises Conflict for a full board.
     """

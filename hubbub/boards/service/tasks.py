@@ -1,4 +1,4 @@
-"""Making and changing tasks: their fields, who does them, their labels, and archiving them."""
+"""Making tasks, who does them, and archiving them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,11 +14,11 @@ from hubbub.boards.models import (
     tasks,
 )
 from hubbub.boards.ranks import spread_ranks
-from hubbub.boards.repeats import repeat_shape
 from hubbub.boards.schemas import END, MOST_ASSIGNEES
 from hubbub.boards.service.common import (
     check_task_people,
     find_list,
+    find_list_of,
     find_repeat,
     lock_board,
     lock_task,
@@ -29,7 +29,6 @@ from hubbub.boards.service.telling import tell
 from hubbub.boards.shapes import read_task
 from hubbub.chat.access import access_message
 from hubbub.kernel.caller import Caller
-from hubbub.kernel.clock import format_optional_time, format_time
 from hubbub.kernel.commands import Answer, command
 from hubbub.kernel.errors import Conflict, Invalid
 from hubbub.kernel.ids import new_id
@@ -37,8 +36,6 @@ from hubbub.kernel.transaction import Transaction
 from hubbub.people.models import users
 
 MOST_TASKS = 10_000
-
-FIELDS = ("title", "description", "priority", "due_at", "due_has_time")
 
 
 @command("task.create", target="board", stream="board")
@@ -50,6 +47,7 @@ def create_task(
     list: str,
     title: str,
     description: str = "",
+    status: str | None = None,
     priority: str | None = None,
     due_at: int | None = None,
     due_has_time: bool = False,
@@ -62,23 +60,27 @@ def create_task(
     """Makes a task in a list, behind another one (None: in front, END: at the end); answers it whole.
 
     `due_at` in milliseconds since the epoch. `message` is what it was made from, and must be the caller's to read; its
-    room is told.
+    room is told. If its list has another status than `status`, the task goes to the end of the first that has it.
     Raises like `access_board`, Invalid for people, labels or a list that are not on the board, and Conflict when the
-    board is full.
+    board is full or no list has the status.
     """
     found = lock_board(tx, caller, board, "edit")
-    shown = bool(find_list(tx.connection, board, list).shown_outside)
+    place = find_list(tx.connection, board, list)
+    if status is not None and place.status not in (None, status):
+        place, after = find_list_of(tx.connection, board, status), END
+    shown = bool(place.shown_outside)
     check_count(tx, board, 1)
     check_task_people(tx.connection, found, assignees, shown=shown)
     check_labels(tx, board, labels)
     room = None if message is None else access_message(tx.connection, caller, message).room
-    rank = find_task_ranks(tx, caller, found.streams, list, after, 1, shown=shown)[0]
+    rank = find_task_ranks(tx, caller, found.streams, place.id, after, 1, shown=shown)[0]
     values = {
         "board": board,
-        "list": list,
+        "list": place.id,
         "rank": rank,
         "title": title,
         "description": description,
+        "status": status if place.status is None else None,
         "priority": priority,
         "due_at": due_at,
         "due_has_time": due_has_time,
@@ -180,50 +182,6 @@ def tell_person(
     if person != caller.id:
         data = {"board": task["board"], "task": task["id"], "title": task["title"], "user": person}
         tx.append(person, kind, caller.id, data | more)
-
-
-@command("task.change", target="task")
-def change_task(tx: Transaction, caller: Caller, *, task: str, changes: dict[str, Any]) -> Answer:
-    """Changes the fields that `changes` names: FIELDS, `repeat`, and as whole lists `labels` and `assignees`.
-
-    Answers the whole task. Without a due date it does not repeat. Raises like `access_task`, Invalid for people or
-    labels that are not on the board, and Conflict for an archived task.
-    """
-    board, row = lock_task(tx, caller, task)
-    values: dict[str, Any] = {
-        name: changes[name]
-        for name in FIELDS
-        if name in changes and changes[name] != getattr(row, name)
-    }
-    repeat = find_repeat(
-        row,
-        changes,
-        values.get("due_at", row.due_at),
-        values.get("due_has_time", row.due_has_time),
-    )
-    if repeat != row.repeat:
-        values["repeat"] = repeat
-    before = read_task(tx.connection, task)
-    told: dict[str, Any] = dict(values)
-    if "repeat" in values:
-        told["repeat"] = repeat_shape(repeat)
-    if "due_at" in values:
-        told["due_at"] = format_optional_time(values["due_at"])
-    if "labels" in changes and sorted(changes["labels"]) != before["labels"]:
-        check_labels(tx, board.id, changes["labels"])
-        tx.execute(delete(task_labels).where(task_labels.c.task == task))
-        add_rows(tx, task, (), changes["labels"])
-        told["labels"] = sorted(changes["labels"])
-    if told:
-        version = touch_task(tx, row, **values)
-        data = {"task": task, "version": version, "changed_at": format_time(tx.now)}
-        data |= {"changed": told}
-        tell(tx, caller, board.streams, "task.changed", data, shown=row.shown_outside)
-    if "assignees" in changes:
-        set_assignees(tx, caller, board, task, changes["assignees"])
-    if tx.last_seq is None:
-        return unchanged(tx, board.id, before)
-    return Answer(read_task(tx.connection, task))
 
 
 def touch_task(tx: Transaction, row: Any, **values: Any) -> int:

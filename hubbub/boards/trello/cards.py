@@ -78,6 +78,8 @@ class CardReader:
         title, whole = adapt_title(card.name)
         if whole:
             self.notes.add("Titles were adapted; the whole one is in the description", title)
+        own = card.due_complete and self.statuses[card.id_list] is None
+        status = "done" if own else None
         due_at, due_note = self.read_due(card)
         items, item_notes = self.read_items(card)
         assignees, assignee_note = self.read_assignees(card)
@@ -110,6 +112,7 @@ class CardReader:
             card.id_list,
             title,
             description,
+            status,
             due_at,
             tuple(sorted(labels[:MOST_TASK_LABELS])),
             assignees,
@@ -127,13 +130,13 @@ class CardReader:
     def read_due(self, card: Card) -> tuple[int | None, str]:
         """The date, and what the description says of it.
 
-        What was completed stays due only in a list of status done: elsewhere it would become overdue.
+        What was completed is done, but for where its list says otherwise: there it would become overdue.
         """
-        done = bool(card.due_complete)
+        refuted = bool(card.due_complete) and self.statuses[card.id_list] in ("open", "doing")
         if card.due is None:
-            return None, "**Completed in Trello.**" if done else ""
+            return None, "**Completed in Trello.**" if refuted else ""
         due = to_milliseconds(card.due)
-        if done and self.statuses[card.id_list] != "done":
+        if refuted:
             self.notes.add("Due dates of completed cards are in the descriptions", "")
             return None, f"**Was due:** {moment_text(due)}, completed in Trello"
         if card.due.year not in YEARS:

@@ -62,11 +62,12 @@ class ItemPiece(Piece):
 
 @dataclass(frozen=True, slots=True)
 class TaskPiece(Piece):
-    """`list` and `labels` are ids of Trello's, `assignees` of ours; times in milliseconds."""
+    """`list` and `labels` are ids of Trello's, `assignees` of ours; `status` is its own; times in milliseconds."""
 
     list: str
     title: str
     description: str
+    status: str | None
     due_at: int | None
     labels: tuple[str, ...]
     assignees: tuple[str, ...]

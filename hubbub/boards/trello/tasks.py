@@ -17,12 +17,12 @@ from hubbub.boards.models import (
 )
 from hubbub.boards.ranks import spread_ranks
 from hubbub.boards.schemas import END, MOST_ITEMS
+from hubbub.boards.service.changing import change_task
 from hubbub.boards.service.checklists import tell_checklist
 from hubbub.boards.service.moves import write_move
 from hubbub.boards.service.places import ITEMS
 from hubbub.boards.service.tasks import (
     archive_task,
-    change_task,
     check_count,
     find_task_ranks,
     touch_task,
@@ -108,6 +108,7 @@ def make_tasks(
                 "rank": ranks[piece.list].pop(),
                 "title": piece.title,
                 "description": piece.description,
+                "status": piece.status,
                 "due_at": piece.due_at,
                 "due_has_time": piece.due_at is not None,
                 "created_by": piece.created_by or work.caller.id,
@@ -199,13 +200,13 @@ def alter_task(
     """Changes what has changed in Trello. Raises Conflict for a task that was archived here."""
     tx, caller, piece, names = work.tx, work.caller, changed.piece, changed.fields
     streams = work.board.streams
+    row = tx.execute(TASK, {"task": changed.ours}).one()
+    ours = places[piece.list].ours if "list" in names else row.list
+    place = tx.execute(select(board_lists).where(board_lists.c.id == ours)).one()
     if "list" in names:
         # Also to and from archived lists: the same happened there.
-        ours = places[piece.list].ours
-        place = tx.execute(select(board_lists).where(board_lists.c.id == ours)).one()
         moving, shown = [changed.ours], bool(place.shown_outside)
         rank = find_task_ranks(tx, caller, streams, ours, END, 1, moving, shown=shown)[0]
-        row = tx.execute(TASK, {"task": changed.ours}).one()
         write_move(tx, caller, streams, row, place, rank)
     if "archived" in names and not piece.archived:
         restore(work, changed.ours)
@@ -214,10 +215,12 @@ def alter_task(
     }
     if "due_at" in names:
         changes["due_has_time"] = piece.due_at is not None
+    if "status" in names and place.status is None:
+        changes["status"] = piece.status
     if "labels" in names:
         changes["labels"] = sorted({labels[one] for one in piece.labels if one in labels})
     if "assignees" in names:
-        able = people.of(tx.execute(TASK, {"task": changed.ours}).one().list)
+        able = people.of(place.id)
         changes["assignees"] = [user for user in piece.assignees if user in able]
     if changes:
         change_task(tx, caller, task=changed.ours, changes=changes)
