@@ -282,11 +282,12 @@ def test_by_keyboard_alone(stage: Stage) -> None:
 
     panel.get_by_role("textbox", name="Title").focus()
     reached = []
-    for _ in range(5):
+    for _ in range(6):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.textContent"))
     assert [name.split(":")[0] for name in reached] == [
         "List",
+        "Status",
         "People",
         "Labels",
         "Priority",

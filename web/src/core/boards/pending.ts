@@ -6,9 +6,10 @@ import type { Done } from "../outbox";
 import type { BoardEvent, Command } from "../outbox-store";
 import type { Id } from "../wire";
 import { type Confirmed, Draft } from "./draft";
-import { cardOf } from "./reduce";
+import { cardOf, moveCard } from "./reduce";
+import { listStatus } from "./status";
 import type { BoardData } from "./store";
-import type { BoardList, Card, ChecklistItem, Move, NewTask, TaskChange } from "./wire";
+import type { BoardList, Card, ChecklistItem, Move, NewTask, Status, TaskChange } from "./wire";
 
 /** A command on its way. `done` once it is acknowledged. */
 export interface Op {
@@ -69,9 +70,9 @@ function applyAnswer(draft: Draft, { task, move, tasks, checklist, comment }: Do
   for (const card of [...(task ? [cardOf(task)] : []), ...(tasks?.tasks ?? [])]) {
     if ((draft.card(card.id)?.version ?? 0) < card.version) draft.put(card);
   }
-  for (const { task: id, list, rank, version } of [...(move ? [move] : []), ...(tasks?.moves ?? [])] as Move[]) {
-    const card = draft.card(id);
-    if (card && card.version < version) draft.put({ ...card, list, rank, version });
+  for (const moved of [...(move ? [move] : []), ...(tasks?.moves ?? [])] as Move[]) {
+    const card = draft.card(moved.task);
+    if (card && card.version < moved.version) draft.put({ ...moveCard(card, moved), version: moved.version });
   }
   if (checklist) {
     const card = draft.card(checklist.task);
@@ -90,7 +91,7 @@ function applyOp(draft: Draft, op: Op, checklistOf: (task: Id) => ChecklistItem[
   const { after } = args as { after?: Id | null };
   const list = args.list as Id;
   if (event === "list.move") moveList(draft, list, after ?? null);
-  else if (event === "task.create") draft.place(newCard(op), after);
+  else if (event === "task.create") createTask(draft, op, after);
   else if (event === "task.move" || event === "tasks.move") moveTasks(draft, tasksOf(op), list, after);
   else {
     for (const task of tasksOf(op)) {
@@ -106,7 +107,7 @@ function changePending(
   { event, args }: Op,
   checklistOf: (task: Id) => ChecklistItem[] | undefined,
 ): void {
-  if (event === "task.change") draft.put(changeFields(card, args as TaskChange));
+  if (event === "task.change") changeTask(draft, card, args as TaskChange);
   else if (event === "task.restore") draft.put({ ...card, archived: false });
   else if (event === "task.archive" || event === "tasks.archive") draft.put({ ...card, archived: true });
   else if (event === "comment.add") draft.put({ ...card, comments: card.comments + 1 });
@@ -117,15 +118,40 @@ function changePending(
   }
 }
 
+/** Where the list has a status, another one is that of another list. */
+function changeTask(draft: Draft, card: Card, change: TaskChange): void {
+  const { status, ...fields } = change;
+  const given = listStatus(draft.data.lists, card.list);
+  const own = status === undefined || given === null;
+  draft.put(changeFields(card, own ? change : fields));
+  const place = !own && status !== given && listOf(draft, status);
+  if (place) moveTasks(draft, [card.id], place, undefined);
+}
+
+function createTask(draft: Draft, op: Op, after: Id | null | undefined): void {
+  const card = newCard(op);
+  const given = listStatus(draft.data.lists, card.list);
+  const own = card.status === null || given === null;
+  const place = !own && card.status !== given && listOf(draft, card.status);
+  if (place) draft.place({ ...card, list: place, status: null }, undefined);
+  else draft.place(own ? card : { ...card, status: null }, after);
+}
+
+/** The board's first list of that status. */
+function listOf(draft: Draft, status: Status | null): Id | undefined {
+  return draft.data.lists.find((list) => list.status === status)?.id;
+}
+
 /** As the server does: what is moved is no neighbour of itself. */
 function moveTasks(draft: Draft, tasks: Id[], list: Id, after: Id | null | undefined): void {
   const cards = tasks.map((task) => draft.card(task)).filter((card) => card !== undefined && !card.archived) as Card[];
   if (draft.data.order[list] === undefined) return;
   if (cards.length === 1 && after === cards[0]?.id && cards[0]?.list === list) return;
+  const ends = listStatus(draft.data.lists, list) !== null;
   let behind = typeof after === "string" && tasks.includes(after) ? undefined : after;
   for (const card of cards) if (draft.data.tasks[card.id]) draft.unlist(card);
   for (const card of cards) {
-    draft.place({ ...card, list }, behind);
+    draft.place({ ...card, list, status: ends ? null : card.status }, behind);
     if (behind !== undefined) behind = card.id;
   }
 }
@@ -141,11 +167,12 @@ function moveList(draft: Draft, id: Id, after: Id | null): void {
 
 /** A card after a change that is not confirmed; it keeps its version. */
 export function changeFields(card: Card, change: TaskChange): Card {
-  const { title, description, priority, due_at, due_has_time, repeat, assignees, labels } = change;
+  const { title, description, status, priority, due_at, due_has_time, repeat, assignees, labels } = change;
   return {
     ...card,
     ...(title === undefined ? {} : { title: title.trim() }),
     ...(description === undefined ? {} : { described: description !== "" }),
+    ...(status === undefined ? {} : { status }),
     ...(priority === undefined ? {} : { priority }),
     ...(due_at === undefined ? {} : { due_at }),
     ...(due_has_time === undefined ? {} : { due_has_time }),
@@ -164,6 +191,7 @@ function newCard({ key, args, user, at }: Op): Card {
     rank: "",
     title: "",
     described: false,
+    status: null,
     priority: null,
     due_at: null,
     due_has_time: false,

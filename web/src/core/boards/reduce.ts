@@ -124,8 +124,7 @@ export function changeCard(card: Card, entry: Entry): Card {
       return { ...card, ...fields, ...(description === undefined ? {} : { described: description !== "" }) };
     }
     case "task.moved": {
-      const { list, rank } = entry.data as Move;
-      return { ...card, list, rank };
+      return moveCard(card, entry.data as Move);
     }
     case "task.archived":
       return { ...card, archived: true };
@@ -141,6 +140,11 @@ export function changeCard(card: Card, entry: Entry): Card {
     default:
       return card;
   }
+}
+
+/** A card where it was moved to; its version stays. */
+export function moveCard<Moved extends Card>(card: Moved, { list, rank, status }: Move): Moved {
+  return { ...card, list, rank, ...(status === undefined ? {} : { status }) };
 }
 
 export function countItems(checklist: { done: boolean }[]): Pick<Card, "items" | "items_done"> {

@@ -1,7 +1,7 @@
 /** One task whole: what entries do to it, and what one's own commands do to what is shown. Pure. */
 import type { Entry, Id } from "../wire";
 import { changeFields, type Op, tasksOf } from "./pending";
-import { changeCard } from "./reduce";
+import { changeCard, moveCard } from "./reduce";
 import type { ChecklistItem, Comment, Task, TaskChange } from "./wire";
 
 export interface WholeTask {
@@ -59,7 +59,7 @@ function answerWhole(whole: WholeTask, op: Op): WholeTask {
   if (told?.id === task.id && told.version > task.version) return { ...whole, task: told };
   const moved = [...(move ? [move] : []), ...(tasks?.moves ?? [])].find((one) => one.task === task.id);
   if (moved && moved.version > task.version) {
-    return { ...whole, task: { ...task, list: moved.list, rank: moved.rank, version: moved.version } };
+    return { ...whole, task: { ...moveCard(task, moved), version: moved.version } };
   }
   const card = tasks?.tasks?.find((one) => one.id === task.id);
   if (card && card.version > task.version) return { ...whole, task: { ...task, ...card } };

@@ -75,6 +75,8 @@ export interface Card {
   title: string;
   /** It has a description. */
   described: boolean;
+  /** Its own: it counts where its list has none. */
+  status: Status | null;
   priority: Priority | null;
   due_at: string | null;
   /** A date without a time is sent as its midnight, UTC, and is that day everywhere. */
@@ -134,6 +136,8 @@ export interface BoardPage extends BoardView {
 export interface TaskChange {
   title?: string;
   description?: string;
+  /** In a list that has a status, another one moves the task into a list that has that. */
+  status?: Status | null;
   priority?: Priority | null;
   due_at?: string | null;
   due_has_time?: boolean;
@@ -165,6 +169,8 @@ export interface Move {
   list: Id;
   rank: string;
   version: number;
+  /** Its own status ended, as the list has one. */
+  status?: null;
 }
 
 export type Due = "today" | "week" | "overdue" | "none";

@@ -24,6 +24,8 @@ const KINDS = [
   "move-many",
   "move-many",
   "change",
+  "status",
+  "status",
   "assign",
   "archive",
   "archive-many",
@@ -38,9 +40,12 @@ const KINDS = [
   "move-list",
   "archive-list",
   "restore-list",
+  "list-status",
   "rename",
   "member",
 ] as const;
+
+const STATUSES = ["open", "doing", "done", null] as const;
 
 export const anAct: fc.Arbitrary<Act> = fc.record({
   kind: fc.constantFrom(...KINDS),
@@ -74,6 +79,8 @@ export function asCommand(
       return { event: "tasks.move", args: { board: BOARD, tasks: many, list, after: pick(tasks, one + two) } };
     case "change":
       return { event: "task.change", args: { task, title: `Changed ${two}`, description: two % 2 ? "words" : "" } };
+    case "status":
+      return { event: "task.change", args: { task, status: pick([...STATUSES], two) ?? null } };
     case "assign":
       return { event: "task.change", args: { task, assignees: two % 3 ? ["ann", "me"].slice(0, two % 3) : [] } };
     case "tag":
@@ -103,7 +110,9 @@ export function actOn(model: BoardModel, actor: Id, act: Act): void {
     else if (kind === "archive-list" && lists.filter((id) => !model.list(id).archived).length > 1) {
       model.changeList(actor, list, { archived: true }, "list.archived");
     } else if (kind === "restore-list") model.changeList(actor, list, { archived: false }, "list.restored");
-    else if (kind === "label") model.putLabel(actor, `label-${one % 4}`, `Label ${two}`);
+    else if (kind === "list-status") {
+      model.changeList(actor, list, { status: pick([...STATUSES], two) ?? null }, "list.changed");
+    } else if (kind === "label") model.putLabel(actor, `label-${one % 4}`, `Label ${two}`);
     else if (kind === "remove-label") model.removeLabel(actor, `label-${one % 4}`);
     else if (kind === "rename") model.rename(actor, `Board ${one}`);
     else if (kind === "member") model.setMember(actor, "bob", two % 3 ? "edit" : null);

@@ -44,6 +44,28 @@ const lists = (page: Tab) => data(page).lists.map(({ id }) => id) as [string, st
 const titles = (page: Tab, list: string) => data(page).order[list]?.map((task) => data(page).tasks[task]?.title);
 const same = (page: Tab, on: BoardServer) => expect(data(page)).toEqual(fromPage(on.model.page()).data);
 
+describe("a status", () => {
+  it("is shown at once: the task's own, or that of another list", async () => {
+    const on = server(2);
+    const page = await visit(on);
+    const [first, , last] = lists(page);
+    const [one = "", two = ""] = data(page).order[first] ?? [];
+    const set = async (task: string) => {
+      const sent = page.boardActions.changeTask(BOARD, task, { status: "done" });
+      const shown = data(page).tasks[task];
+      await settle();
+      await sent;
+      same(page, on);
+      return [shown?.list, shown?.status];
+    };
+    expect(await set(one)).toEqual([first, "done"]);
+    on.model.changeList("ann", first, { status: "open" }, "list.changed");
+    on.model.changeList("ann", last, { status: "done" }, "list.changed");
+    await settle();
+    expect(await set(two)).toEqual([last, null]);
+  });
+});
+
 describe("a board", () => {
   it("is loaded in two steps when it is long, and misses nothing of what happens meanwhile", async () => {
     const on = server(80);

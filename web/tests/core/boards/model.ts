@@ -222,6 +222,7 @@ export class BoardModel {
       rank: rank ?? "",
       title,
       described: false,
+      status: null,
       priority: null,
       due_at: null,
       due_has_time: false,
@@ -247,6 +248,10 @@ export class BoardModel {
   private changeTask(actor: Id, id: Id, args: Args): Task {
     const task = this.liveTask(id);
     const { task: _id, key: _key, assignees, ...fields } = args as Partial<Task> & Args;
+    const wanted = "status" in fields ? (fields.status ?? null) : undefined;
+    const given = this.list(task.list).status;
+    const place = wanted !== undefined && given !== null && wanted !== given ? this.listOf(wanted) : undefined;
+    if (wanted !== undefined) fields.status = given === null ? wanted : null;
     const changed = Object.entries(fields).filter(
       ([name, value]) => JSON.stringify(task[name as never]) !== JSON.stringify(value),
     );
@@ -259,7 +264,15 @@ export class BoardModel {
     for (const user of before.filter((one) => assignees && !assignees.includes(one)))
       this.assign(actor, id, user, false);
     for (const user of (assignees ?? []).filter((one) => !before.includes(one))) this.assign(actor, id, user, true);
+    if (place) this.moveTasks(actor, [id], place.id, undefined, true);
     return this.whole(id);
+  }
+
+  private listOf(status: BoardList["status"]): BoardList {
+    const live = [...this.lists.values()].filter((list) => !list.archived).sort(byRank);
+    const found = live.find((list) => list.status === status);
+    if (!found) throw new Refusal(409, "This board has no such list.");
+    return found;
   }
 
   private assign(actor: Id, task: Id, user: Id, on: boolean): void {
@@ -280,7 +293,9 @@ export class BoardModel {
     const ranks = this.findRanks(actor, list, after, tasks.length, tasks);
     return tasks.map((task, at) => {
       const rank = ranks[at] ?? "";
-      const move = { task, list, rank, version: this.touch(task, { list, rank }) };
+      const ends = this.list(list).status !== null && this.task(task).status !== null;
+      const lost = ends ? { status: null } : {};
+      const move = { task, list, rank, version: this.touch(task, { list, rank, ...lost }), ...lost };
       this.tell(actor, "task.moved", move);
       return move;
     });

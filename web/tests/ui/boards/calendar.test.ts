@@ -19,7 +19,12 @@ const next = cardOf({ id: "next", ...on(20) });
 const loose = cardOf({ id: "loose" });
 const over = cardOf({ id: "over" });
 
-const data = boardOf({ todo: [late, whole, loose], doing: [early, next, urgent], done: [over] }, { done: "done" });
+const finished = cardOf({ id: "finished", status: "done" });
+
+const data = boardOf(
+  { todo: [late, whole, loose, finished], doing: [early, next, urgent], done: [over] },
+  { done: "done" },
+);
 
 describe("a calendar", () => {
   it("has each task on its day by the browser's clock: what lasts all day first, then by the clock", () => {

@@ -13,6 +13,7 @@ export function cardOf(given: Partial<Card> = {}): Card {
     rank: "a0",
     title: `Task ${made}`,
     described: false,
+    status: null,
     priority: null,
     due_at: null,
     due_has_time: false,

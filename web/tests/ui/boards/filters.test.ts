@@ -55,6 +55,9 @@ describe("a task", () => {
     expect(fits({}, { status: ["open"] })).toBe(true);
     expect(fits({ list: "loose" }, { status: ["open"] })).toBe(false);
     expect(fits({ list: "loose" }, { status: ["done", "none"] })).toBe(true);
+    expect(fits({ list: "loose", status: "doing" }, { status: ["doing"] })).toBe(true);
+    expect(fits({ list: "done", status: "doing" }, { status: ["doing"] })).toBe(false);
+    expect(fits({ list: "loose", status: "done", ...on(18) }, { due: ["overdue"] })).toBe(false);
   });
 
   it("is somebody's, one's own or nobody's", () => {

@@ -22,6 +22,7 @@ const card = (id: string, list: string, more: Partial<Card> = {}): Card => ({
   rank: id,
   title: `Task ${id}`,
   described: false,
+  status: null,
   priority: null,
   due_at: null,
   due_has_time: false,

@@ -1,6 +1,6 @@
 import { AlignLeft, Clock3, Ellipsis, MessageSquare, MessageSquareQuote } from "lucide-react";
 import { memo, useId, useLayoutEffect, useRef } from "react";
-import type { BoardData } from "../../../core/boards/store";
+import { listStatus } from "../../../core/boards/status";
 import type { Card, Label } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { plural } from "../../lib/names";
@@ -10,6 +10,7 @@ import { DueChip } from "../parts/DueChip";
 import { LabelChip } from "../parts/LabelChip";
 import { PeopleStack } from "../parts/PeopleStack";
 import { PriorityMark } from "../parts/PriorityMark";
+import { STATUS_NAMES, StatusMark } from "../parts/StatusMark";
 import { useBoards } from "../store";
 import { CardTitle } from "./CardTitle";
 import { hasFacts } from "./estimate";
@@ -119,16 +120,20 @@ export function Labels({ board, ids }: { board: Id; ids: Id[] }) {
   );
 }
 
-const statusOf = (data: BoardData | null | undefined, list: Id) =>
-  data?.lists.find((one) => one.id === list)?.status ?? null;
-
 export function Facts({ id, card }: { id?: string; card: Card }) {
-  const done = useBoards((state) => statusOf(state.boards[card.board]?.data, card.list) === "done");
+  const given = useBoards((state) => listStatus(state.boards[card.board]?.data?.lists, card.list));
+  const own = given === null ? card.status : null;
   if (!hasFacts(card)) return null;
   return (
     <div id={id} className="mt-2 flex min-h-5 flex-wrap items-center gap-x-2.5 gap-y-1 text-xs text-ink-3">
+      {own && (
+        <span className="inline-flex" title={STATUS_NAMES[own]}>
+          <StatusMark status={own} />
+          <span className="sr-only">{STATUS_NAMES[own]}</span>
+        </span>
+      )}
       {card.priority && <PriorityMark priority={card.priority} />}
-      <DueChip card={card} done={done} />
+      <DueChip card={card} done={(given ?? own) === "done"} />
       <ChecklistCount done={card.items_done} items={card.items} />
       {card.comments > 0 && (
         <span className="inline-flex items-center gap-1 tabular-nums" title={plural(card.comments, "comment")}>

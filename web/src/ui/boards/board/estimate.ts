@@ -15,8 +15,9 @@ export function estimateCard(card: Card | undefined): number {
 
 /** Whether there is anything for the row below the title. */
 export function hasFacts(card: Card): boolean {
-  const { priority, due_at, items, comments, message, described, assignees } = card;
+  const { status, priority, due_at, items, comments, message, described, assignees } = card;
   return (
+    status !== null ||
     priority !== null ||
     due_at !== null ||
     items > 0 ||

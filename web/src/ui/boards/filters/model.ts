@@ -69,12 +69,12 @@ export function countFilters(filters: Filters): number {
 
 export function matches(card: Card, filters: Filters, context: FilterContext): boolean {
   const { status, priority, assignee, label, due, text } = filters;
-  const own = context.status[card.list] ?? null;
-  if (status.length > 0 && !status.includes(own ?? "none")) return false;
+  const now = context.status[card.list] ?? card.status;
+  if (status.length > 0 && !status.includes(now ?? "none")) return false;
   if (priority.length > 0 && !priority.includes(card.priority ?? "none")) return false;
   if (assignee.length > 0 && !assignee.some((who) => isFor(card, who, context.me))) return false;
   if (label.length > 0 && !label.some((one) => card.labels.includes(one))) return false;
-  if (due.length > 0 && !due.some((one) => isDue(card, one, own, context.now))) return false;
+  if (due.length > 0 && !due.some((one) => isDue(card, one, now, context.now))) return false;
   return text.trim() === "" || hasWords(card.title, text);
 }
 

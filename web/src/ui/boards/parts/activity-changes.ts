@@ -7,6 +7,7 @@ import type { Known } from "./activity-known";
 import { dueDate } from "./due";
 import { PRIORITY_NAMES } from "./PriorityMark";
 import { repeatWords } from "./repeat";
+import { STATUS_NAMES } from "./StatusMark";
 
 const MOST_NAMES = 4;
 
@@ -18,9 +19,10 @@ interface Change {
 
 function changesIn(task: Id, changed: Partial<Task>, known: Known): Change[] {
   const changes: Change[] = [];
-  const { title, description, priority, due_at, due_has_time, repeat, labels } = changed;
+  const { title, description, status, priority, due_at, due_has_time, repeat, labels } = changed;
   if (title !== undefined) changes.push({ field: "title", value: title });
   if (description !== undefined) changes.push({ field: "description" });
+  if (status !== undefined) changes.push({ field: "status", value: status && STATUS_NAMES[status] });
   if (priority !== undefined)
     changes.push({ field: "priority", value: priority && PRIORITY_NAMES[priority].toLowerCase() });
   if (due_at !== undefined) {

@@ -7,6 +7,7 @@ interface TaskKnown {
   labels?: Id[];
   checklist?: ChecklistItem[];
   timed?: boolean;
+  /** When it was last moved, or done where it stands. */
   movedAt?: string;
 }
 
@@ -63,7 +64,8 @@ export class Known {
         this.learn(data.task, { list: data.list as Id });
         break;
       case "task.changed": {
-        const { labels, due_has_time: timed } = data.changed as Partial<Card>;
+        const { labels, status, due_has_time: timed } = data.changed as Partial<Card>;
+        if (status === "done") this.learn(data.task, { movedAt: entry.at });
         if (labels) this.learn(data.task, { labels });
         if (timed !== undefined) this.learn(data.task, { timed });
         break;

@@ -106,7 +106,7 @@ function describe(entry: Entry, known: Known, { me, about }: Options): ActivityP
     }
     case "task.changed": {
       const changed = data.changed as Partial<Task>;
-      // The repeat goes to the next one in the very moment of the move that completes this one.
+      // The repeat goes to the next one in the very moment in which this one is completed.
       if (changed.repeat === null && known.movedAt(data.task) === entry.at)
         return withTask("completed", data.task, ", and the next one was made");
       return describeChange(data.task, changed, known, withTask);

@@ -27,8 +27,8 @@ export default function Lists({ board, data, editable }: SectionProps) {
   return (
     <section className="py-6">
       <p className="max-w-prose text-sm text-ink-2">
-        A task has the status of its list. What stands in a list with the status Done counts as done: it is not overdue
-        and not among anybody's tasks.
+        A task has the status of its list, or its own where the list has none. What is done is not overdue and not among
+        anybody's tasks.
       </p>
       <ul className="mt-5 divide-y divide-line border-y border-line">
         {lists.map((list, at) => (

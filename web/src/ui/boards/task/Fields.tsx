@@ -1,6 +1,7 @@
 import {
   CalendarClock,
   CircleDot,
+  Columns3,
   type LucideIcon,
   MessageSquare,
   Repeat2,
@@ -9,7 +10,8 @@ import {
   Users,
 } from "lucide-react";
 import { type ButtonHTMLAttributes, Fragment, type ReactNode, type Ref, useMemo } from "react";
-import type { Card, Label, TaskChange } from "../../../core/boards/wire";
+import { listStatus, statusOf } from "../../../core/boards/status";
+import type { Card, Label, Status, TaskChange } from "../../../core/boards/wire";
 import { personName } from "../../lib/names";
 import { dayNumber, fromNow } from "../../lib/time";
 import { Avatar } from "../../parts/Avatar";
@@ -27,10 +29,13 @@ import { PriorityPicker } from "../parts/PriorityPicker";
 import { useBoardPeople } from "../parts/people";
 import { RepeatPicker } from "../parts/RepeatPicker";
 import { repeatWords } from "../parts/repeat";
-import { StatusMark } from "../parts/StatusMark";
+import { STATUS_NAMES, STATUSES, StatusMark } from "../parts/StatusMark";
 import { boardActions, useBoards } from "../store";
 import { FromMessage } from "./FromMessage";
 import { useFlash } from "./use-flash";
+
+const NONE = "none";
+type StatusChoice = { value: Status | typeof NONE; name: string; mark: ReactNode };
 
 interface Props {
   card: Card;
@@ -45,6 +50,7 @@ export function Fields({ card, editable }: Props) {
   return (
     <div className="mt-3">
       <ListLine card={card} editable={editable} />
+      <StatusLine card={card} editable={editable} change={change} />
       <PeopleLine card={card} editable={editable} change={change} />
       <LabelsLine card={card} editable={editable} change={change} />
       <Line card={card} icon={SignalHigh} name="Priority" value={card.priority}>
@@ -101,7 +107,7 @@ function ListLine({ card, editable }: Props) {
   }));
   const name = list?.name ?? "An archived list";
   return (
-    <Line card={card} icon={CircleDot} name="List" value={card.list}>
+    <Line card={card} icon={Columns3} name="List" value={card.list}>
       <ChoiceMenu
         label="List"
         value={card.list}
@@ -109,8 +115,40 @@ function ListLine({ card, editable }: Props) {
         onChange={(to) => to !== card.list && void attempt(() => boardActions.moveTasks(card.board, [card.id], to))}
         trigger={
           <Value editable={editable} name="List">
-            <StatusMark status={list?.status ?? null} />
             <span className="min-w-0 truncate">{name}</span>
+          </Value>
+        }
+      />
+    </Line>
+  );
+}
+
+/** Where the list has a status, another one is that of another list: the task goes there. */
+function StatusLine({ card, editable, change }: Changing) {
+  const given = useBoards((state) => listStatus(state.boards[card.board]?.data?.lists, card.list));
+  const status = given ?? card.status;
+  const choices = [...STATUSES, ...(given === null ? [null] : [])].map(
+    (one): StatusChoice => ({
+      value: one ?? NONE,
+      name: one ? STATUS_NAMES[one] : "No status",
+      mark: <StatusMark status={one} />,
+    }),
+  );
+  return (
+    <Line card={card} icon={CircleDot} name="Status" value={status}>
+      <ChoiceMenu
+        label="Status"
+        value={status ?? NONE}
+        choices={choices}
+        onChange={(to) => to !== (status ?? NONE) && change({ status: to === NONE ? null : to })}
+        trigger={
+          <Value editable={editable} name="Status" nothing={status === null && "None"}>
+            {status && (
+              <>
+                <StatusMark status={status} />
+                {STATUS_NAMES[status]}
+              </>
+            )}
           </Value>
         }
       />
@@ -172,9 +210,7 @@ function LabelsLine({ card, editable, change }: Changing) {
 }
 
 function DueLine({ card, editable, change }: Changing) {
-  const status = useBoards(
-    (state) => state.boards[card.board]?.data?.lists.find((one) => one.id === card.list)?.status,
-  );
+  const done = useBoards((state) => statusOf(state.boards[card.board]?.data?.lists, card) === "done");
   const { due_at, due_has_time } = card;
   // The chip says "Tomorrow" or the date: beside it stands what it leaves out.
   const near = Math.abs((dueDay(card) ?? 0) - dayNumber(Date.now())) < 7;
@@ -187,7 +223,7 @@ function DueLine({ card, editable, change }: Changing) {
           <Value editable={editable} name="Due" nothing={due_at === null && "No date"}>
             {due_at !== null && (
               <>
-                <DueChip card={{ due_at, due_has_time }} done={status === "done"} />
+                <DueChip card={{ due_at, due_has_time }} done={done} />
                 <span className="truncate text-sm text-ink-3">{near ? dueDate(card) : fromNow(due_at)}</span>
               </>
             )}

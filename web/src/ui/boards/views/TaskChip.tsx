@@ -1,5 +1,6 @@
 import { type CSSProperties, memo } from "react";
 import { Link, useSearch } from "wouter";
+import { statusOf } from "../../../core/boards/status";
 import type { Card, Status } from "../../../core/boards/wire";
 import { clockTime } from "../../lib/time";
 import { softColour } from "../parts/colours";
@@ -16,11 +17,9 @@ interface Props {
   lifted: boolean;
 }
 
-/** The status that a task has from its list. */
+/** How far a task is. */
 export function useStatus(card: Card): Status | null {
-  return useBoards(
-    (state) => state.boards[card.board]?.data?.lists.find((list) => list.id === card.list)?.status ?? null,
-  );
+  return useBoards((state) => statusOf(state.boards[card.board]?.data?.lists, card));
 }
 
 /** A task in a calendar: one line on the colour of its first label. */

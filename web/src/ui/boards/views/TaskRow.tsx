@@ -3,7 +3,8 @@
 import { AlignLeft, MessageSquare } from "lucide-react";
 import { memo, type ReactElement, type ReactNode } from "react";
 import { Link, useSearch } from "wouter";
-import type { Card, TaskChange } from "../../../core/boards/wire";
+import { listStatus } from "../../../core/boards/status";
+import type { Card, Status, TaskChange } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { briefTime } from "../../lib/time";
 import { attempt } from "../../state";
@@ -16,6 +17,7 @@ import { PeopleStack } from "../parts/PeopleStack";
 import type { PickerProps } from "../parts/Picker";
 import { PRIORITY_NAMES, PriorityMark } from "../parts/PriorityMark";
 import { PriorityPicker } from "../parts/PriorityPicker";
+import { STATUS_NAMES, StatusMark } from "../parts/StatusMark";
 import { taskPath } from "../paths";
 import { boardActions, useBoards } from "../store";
 import { COLUMNS, WIDE_ONLY } from "./ListColumns";
@@ -33,12 +35,14 @@ interface Props {
 /** A task as a row; draws anew only when this task changes. */
 export const TaskRow = memo(function TaskRow({ board, task, editable, current, phone }: Props) {
   const card = useBoards((state) => state.boards[board]?.data?.tasks[task]);
-  const done = useBoards((state) => {
+  const given = useBoards((state) => {
     const data = state.boards[board]?.data;
-    return data?.lists.find((list) => list.id === data.tasks[task]?.list)?.status === "done";
+    return listStatus(data?.lists, data?.tasks[task]?.list ?? "");
   });
   const touched = useBoards((state) => state.boards[board]?.touched[task]);
   if (!card) return null;
+  const own = given === null ? card.status : null;
+  const done = (given ?? own) === "done";
   const look = current ? "bg-accent-soft" : "hover:bg-hover";
   return (
     <div
@@ -48,12 +52,23 @@ export const TaskRow = memo(function TaskRow({ board, task, editable, current, p
       {touched && (
         <span key={touched.at} className="flash pointer-events-none absolute inset-0 -z-1" aria-hidden="true" />
       )}
-      {phone ? <PhoneCells card={card} done={done} /> : <WideCells card={card} done={done} editable={editable} />}
+      {phone ? (
+        <PhoneCells card={card} own={own} done={done} />
+      ) : (
+        <WideCells card={card} own={own} done={done} editable={editable} />
+      )}
     </div>
   );
 });
 
-function Title({ card, done }: { card: Card; done: boolean }) {
+interface CellsProps {
+  card: Card;
+  /** Where its list has none. */
+  own: Status | null;
+  done: boolean;
+}
+
+function Title({ card, done }: Pick<CellsProps, "card" | "done">) {
   const search = useSearch();
   return (
     <Link
@@ -69,6 +84,15 @@ function Title({ card, done }: { card: Card; done: boolean }) {
 function Labels({ card, most }: { card: Card; most: number }) {
   const labels = useBoards((state) => state.boards[card.board]?.data?.labels);
   return card.labels.slice(0, most).map((id) => labels?.[id] && <LabelChip key={id} label={labels[id]} />);
+}
+
+function Own({ status }: { status: Status }) {
+  return (
+    <span className="inline-flex" title={STATUS_NAMES[status]}>
+      <StatusMark status={status} />
+      <span className="sr-only">{STATUS_NAMES[status]}</span>
+    </span>
+  );
 }
 
 function Marks({ card }: { card: Card }) {
@@ -92,13 +116,14 @@ function Marks({ card }: { card: Card }) {
   );
 }
 
-function PhoneCells({ card, done }: { card: Card; done: boolean }) {
+function PhoneCells({ card, own, done }: CellsProps) {
   const { priority, due_at, described, items, comments, labels, assignees } = card;
-  const more = priority || due_at || described || items || comments || labels.length || assignees.length;
+  const more = own || priority || due_at || described || items || comments || labels.length || assignees.length;
   return (
     <div role="cell" aria-colspan={5} className="flex h-full flex-col justify-center gap-0.5">
       <Title card={card} done={done} />
       <div className={`h-5 min-w-0 items-center gap-3 overflow-hidden ${more ? "flex" : "hidden"}`}>
+        {own && <Own status={own} />}
         {priority && <PriorityMark priority={priority} />}
         <DueChip card={card} done={done} />
         <Marks card={card} />
@@ -115,12 +140,13 @@ function PhoneCells({ card, done }: { card: Card; done: boolean }) {
 const CHANGER =
   "-ml-2 inline-flex h-7 min-w-8 items-center gap-2 rounded-md px-2 text-left text-xs whitespace-nowrap text-ink-2 hover:bg-hover hover:text-ink data-popup-open:bg-hover";
 
-function WideCells({ card, done, editable }: { card: Card; done: boolean; editable: boolean }) {
+function WideCells({ card, own, done, editable }: CellsProps & { editable: boolean }) {
   const change = (wanted: TaskChange) => void attempt(() => boardActions.changeTask(card.board, card.id, wanted));
   return (
     <>
       <Cell>
         <span className="flex min-w-0 grow items-center gap-3 pl-5">
+          {own && <Own status={own} />}
           <Title card={card} done={done} />
           <Marks card={card} />
           <span className="ml-auto flex min-w-0 shrink-0 gap-1 px-3 @max-4xl:hidden">

@@ -20,7 +20,7 @@ export function placeByDay({ lists, order, tasks }: BoardData, fits: ((card: Car
       if (!card || (fits && !fits(card))) continue;
       const day = dueDay(card);
       if (day === null) {
-        if (list.status !== "done") loose.push(card);
+        if ((list.status ?? card.status) !== "done") loose.push(card);
         continue;
       }
       const own = days.get(day);
