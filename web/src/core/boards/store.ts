@@ -112,7 +112,7 @@ export interface BoardActions {
   removeMember(board: Id, user: Id): Promise<void>;
 
   createList(board: Id, form: { name: string; status?: Status | null; after?: Id | null }): Promise<void>;
-  changeList(list: Id, change: { name?: string; status?: Status | null }): Promise<void>;
+  changeList(list: Id, change: { name?: string; status?: Status | null; shown_outside?: boolean }): Promise<void>;
   /** Shown at once. */
   moveList(board: Id, list: Id, after: Id | null): Promise<void>;
   archiveList(list: Id): Promise<void>;

@@ -136,6 +136,23 @@ describe("activity", () => {
     ]);
   });
 
+  it("tells what clients may see now", () => {
+    const ideas = (shown_outside: boolean) => ({ id: "ideas", name: "Ideas", shown_outside });
+    expect(
+      told([
+        ["list.created", ideas(true)],
+        ["list.changed", ideas(false)],
+        ["list.changed", ideas(false)],
+        ["list.changed", ideas(true)],
+      ]),
+    ).toEqual([
+      "Anna added the list Ideas",
+      "Anna hid the list Ideas from clients",
+      "Anna changed the list Ideas",
+      "Anna showed the list Ideas to clients",
+    ]);
+  });
+
   it("speaks to whoever reads, and leaves the task's name out in its panel", () => {
     expect(
       told(

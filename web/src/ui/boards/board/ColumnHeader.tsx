@@ -5,6 +5,7 @@ import { plural } from "../../lib/names";
 import { IconButton } from "../../parts/IconButton";
 import { tip } from "../../parts/tip";
 import { attempt } from "../../state";
+import { HiddenMark } from "../parts/outside";
 import { STATUS_NAMES, StatusMark } from "../parts/StatusMark";
 import { boardActions, useBoards } from "../store";
 import { ColumnMenu } from "./ColumnMenu";
@@ -86,6 +87,7 @@ export function ColumnHeader({ list, shown, total, editable, lane }: Props) {
           )}
         </h2>
       )}
+      {!list.shown_outside && <HiddenMark />}
       <span className="text-xs whitespace-nowrap text-ink-3 tabular-nums" data-testid="count">
         <span aria-hidden="true">
           {shown === total ? `${total.toLocaleString()}${more}` : `${shown} of ${total}${more}`}

@@ -1,8 +1,10 @@
 import { Menu } from "@base-ui/react/menu";
-import { Archive, ArrowLeft, ArrowRight, CircleDashed, Ellipsis, Pencil, Plus } from "lucide-react";
+import { Archive, ArrowLeft, ArrowRight, CircleDashed, Ellipsis, Eye, EyeOff, Pencil, Plus } from "lucide-react";
 import type { BoardList, Status } from "../../../core/boards/wire";
+import type { Id } from "../../../core/wire";
 import { IconButton } from "../../parts/IconButton";
 import { attempt } from "../../state";
+import { showOutside, useOutsiders } from "../parts/outside";
 import { STATUS_NAMES, STATUSES, StatusMark } from "../parts/StatusMark";
 import { boardActions, useBoards } from "../store";
 import { MenuChecked, MenuRow, MenuSurface, SEPARATOR, Sub } from "./menus";
@@ -42,6 +44,7 @@ export function ColumnMenu({ list, lane }: { list: BoardList; lane: string }) {
             ))}
           </Menu.RadioGroup>
         </Sub>
+        <OutsideRow list={list} board={scene.board} />
         <Menu.Separator className={SEPARATOR} />
         <MenuRow icon={ArrowLeft} keys="Shift ←" disabled={index <= 0} onClick={() => moveListBy(scene, list.id, -1)}>
           Move left
@@ -60,5 +63,16 @@ export function ColumnMenu({ list, lane }: { list: BoardList; lane: string }) {
         </MenuRow>
       </MenuSurface>
     </Menu.Root>
+  );
+}
+
+function OutsideRow({ list, board }: { list: BoardList; board: Id }) {
+  const manages = useBoards((state) => state.boards[board]?.data?.right === "manage");
+  const outsiders = useOutsiders();
+  if (!manages || (list.shown_outside && !outsiders)) return null;
+  return (
+    <MenuRow icon={list.shown_outside ? EyeOff : Eye} onClick={() => showOutside(list)}>
+      {list.shown_outside ? "Hide from clients" : "Show to clients"}
+    </MenuRow>
   );
 }

@@ -19,6 +19,7 @@ export class Known {
   private readonly labelNames = new Map<Id, string>();
   private readonly tasks = new Map<Id, TaskKnown>();
   private readonly listsSoFar = new Map<Id, string>();
+  private readonly shownSoFar = new Map<Id, boolean>();
   private readonly labelsSoFar = new Map<Id, string>();
   private readonly names: ActivityNames;
 
@@ -46,6 +47,7 @@ export class Known {
   timed = (task: Id) => this.tasks.get(task)?.timed;
   movedAt = (task: Id) => this.tasks.get(task)?.movedAt;
   listBefore = (id: Id) => this.listsSoFar.get(id);
+  shownBefore = (id: Id) => this.shownSoFar.get(id);
   labelBefore = (id: Id) => this.labelsSoFar.get(id);
 
   apply(entry: Entry): void {
@@ -78,7 +80,10 @@ export class Known {
         this.boardName = data.name;
         break;
       default:
-        if (entry.kind.startsWith("list.") && data.name) this.listsSoFar.set(data.id, data.name);
+        if (entry.kind.startsWith("list.") && data.name) {
+          this.listsSoFar.set(data.id, data.name);
+          this.shownSoFar.set(data.id, data.shown_outside !== false);
+        }
         if (entry.kind.startsWith("label.") && data.name) this.labelsSoFar.set(data.id, data.name);
     }
   }

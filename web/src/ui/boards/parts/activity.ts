@@ -1,5 +1,5 @@
 /** Entries of a board's stream as plain sentences: "Anna moved Design logo from To do to Doing". */
-import type { Card, ChecklistItem, Comment, Label, Right, Task } from "../../../core/boards/wire";
+import type { BoardList, Card, ChecklistItem, Comment, Label, Right, Task } from "../../../core/boards/wire";
 import type { Entry, Id } from "../../../core/wire";
 import { describeChange, describeChecklist } from "./activity-changes";
 import { Known } from "./activity-known";
@@ -30,9 +30,11 @@ interface Options {
   about?: Id;
 }
 
-/** The order was made room in, which nobody did on purpose. */
+const HOUSEKEEPING = new Set(["list.rebalanced", "board.rebalanced", "board.divided"]);
+
+/** What nobody did on purpose: room was made in an order, clients got a stream of their own. */
 export function isHousekeeping(entry: Entry): boolean {
-  return entry.kind === "list.rebalanced" || entry.kind === "board.rebalanced";
+  return HOUSEKEEPING.has(entry.kind);
 }
 
 /** Sentences for entries, newest first; the older ones tell what the newer ones changed. */
@@ -134,9 +136,10 @@ function describe(entry: Entry, known: Known, { me, about }: Options): ActivityP
       return say(`added the list ${data.name}`);
     case "list.changed": {
       const before = known.listBefore(data.id);
-      return say(
-        before && before !== data.name ? `renamed the list ${before} to ${data.name}` : `changed the list ${data.name}`,
-      );
+      if (before && before !== data.name) return say(`renamed the list ${before} to ${data.name}`);
+      const shown = (data as unknown as BoardList).shown_outside !== false;
+      if (shown === (known.shownBefore(data.id) ?? shown)) return say(`changed the list ${data.name}`);
+      return say(shown ? `showed the list ${data.name} to clients` : `hid the list ${data.name} from clients`);
     }
     case "list.moved":
       return say(`moved the list ${data.name}`);

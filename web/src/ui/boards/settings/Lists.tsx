@@ -1,4 +1,4 @@
-import { Archive, ArrowDown, ArrowUp } from "lucide-react";
+import { Archive, ArrowDown, ArrowUp, Eye, EyeOff } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import type { BoardList, Status } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
@@ -6,6 +6,7 @@ import { plural } from "../../lib/names";
 import { Button } from "../../parts/Button";
 import { IconButton } from "../../parts/IconButton";
 import { announce, attempt, note } from "../../state";
+import { HiddenMark, showOutside, useOutsiders } from "../parts/outside";
 import { STATUS_NAMES, STATUSES, StatusMark } from "../parts/StatusMark";
 import { boardActions } from "../store";
 import type { SectionProps } from "./BoardSettings";
@@ -37,6 +38,7 @@ export default function Lists({ board, data, editable }: SectionProps) {
             list={list}
             count={order[list.id]?.length ?? 0}
             editable={editable}
+            manages={editable && data.right === "manage"}
             onMove={(by) => move(at, by)}
             first={at === 0}
             last={at === lists.length - 1}
@@ -53,12 +55,14 @@ interface RowProps {
   list: BoardList;
   count: number;
   editable: boolean;
+  manages: boolean;
   first: boolean;
   last: boolean;
   onMove: (by: 1 | -1) => void;
 }
 
-function ListRow({ list, count, editable, first, last, onMove }: RowProps) {
+function ListRow({ list, count, editable, manages, first, last, onMove }: RowProps) {
+  const outsiders = useOutsiders();
   const archive = async () => {
     if (!(await attempt(() => boardActions.archiveList(list.id)))) return;
     const undo = () => void attempt(() => boardActions.restoreList(list.id));
@@ -76,6 +80,7 @@ function ListRow({ list, count, editable, first, last, onMove }: RowProps) {
           onChange={(name) => void attempt(() => boardActions.changeList(list.id, { name }))}
         />
       </div>
+      {!list.shown_outside && !manages && <HiddenMark />}
       <span className="shrink-0 px-2 text-sm text-ink-3 tabular-nums">{plural(count, "task")}</span>
       <div className="flex shrink-0 items-center gap-1 max-sm:ml-auto">
         <select
@@ -95,6 +100,13 @@ function ListRow({ list, count, editable, first, last, onMove }: RowProps) {
             </option>
           ))}
         </select>
+        {manages && (outsiders || !list.shown_outside) && (
+          <IconButton
+            icon={list.shown_outside ? Eye : EyeOff}
+            label={list.shown_outside ? `Hide ${list.name} from clients` : `Show ${list.name} to clients`}
+            onClick={() => showOutside(list)}
+          />
+        )}
         <IconButton
           icon={ArrowUp}
           label={`Move ${list.name} up`}

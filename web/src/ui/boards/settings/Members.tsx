@@ -1,7 +1,8 @@
 import { UserPlus, X } from "lucide-react";
 import { useState } from "react";
-import type { BoardMember, Right } from "../../../core/boards/wire";
+import type { BoardList, BoardMember, Right } from "../../../core/boards/wire";
 import type { Id, User } from "../../../core/wire";
+import { listNames } from "../../lib/names";
 import { Avatar } from "../../parts/Avatar";
 import { Button } from "../../parts/Button";
 import { IconButton } from "../../parts/IconButton";
@@ -17,6 +18,7 @@ import { RIGHT_NAMES, rightsFor } from "./rights";
 export default function Members({ board, data }: SectionProps) {
   const [adding, setAdding] = useState(false);
   const manages = data.right === "manage" && !data.board.archived;
+  const colleague = useStore((state) => state.me?.role !== "client" && state.me?.role !== "guest");
   const open = data.board.shown_to === "colleagues";
   return (
     <section className="py-6">
@@ -25,7 +27,8 @@ export default function Members({ board, data }: SectionProps) {
           {open
             ? "Colleagues edit this board unless they were given another right here. "
             : "Only those listed here see this board. "}
-          Owners and admins of the workspace manage every board; clients and guests comment at most.
+          Owners and admins of the workspace manage every board. Clients and guests comment at most
+          {colleague ? `, and see ${seenOutside(data.lists)}.` : "."}
         </p>
         {manages && (
           <Button look="primary" onClick={() => setAdding(true)}>
@@ -46,6 +49,11 @@ export default function Members({ board, data }: SectionProps) {
       {adding && <AddPeople board={board} members={data.members} onClose={() => setAdding(false)} />}
     </section>
   );
+}
+
+function seenOutside(lists: BoardList[]): string {
+  const hidden = lists.filter((list) => !list.shown_outside).map(({ name }) => name);
+  return hidden.length ? `every list but ${listNames(hidden)}` : "every list";
 }
 
 interface MemberProps {

@@ -7,6 +7,7 @@ import type { Id } from "../../../core/wire";
 import { plural } from "../../lib/names";
 import { IconButton } from "../../parts/IconButton";
 import { attempt } from "../../state";
+import { HiddenMark } from "../parts/outside";
 import { STATUS_NAMES, StatusMark } from "../parts/StatusMark";
 import { boardActions } from "../store";
 
@@ -41,6 +42,7 @@ export const ListHead = memo(function ListHead({ list, count, closed, onToggle, 
         <StatusMark status={list.status} />
         <span className="truncate text-sm font-semibold">{list.name}</span>
         <span className="sr-only">{list.status && STATUS_NAMES[list.status]}</span>
+        {!list.shown_outside && <HiddenMark />}
         <span className="text-xs text-ink-3 tabular-nums" aria-hidden="true">
           {count.toLocaleString()}
         </span>
