@@ -1,8 +1,7 @@
 """Many at once on one board: no task is lost, doubled or in two lists, and the entries alone make the same board."""
 
 import asyncio
-import sys
-from asyncio.subprocess import PIPE
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sqlalchemy import Connection
 from hubbub.boards.ranks import LONGEST_RANK
 from hubbub.boards.service import places
 from hubbub.kernel import log
+from tests.support.warm import ROOT, run_module
 
 from .conftest import Project
 from .mover import TIGHT, hurry
@@ -22,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 SEED = 20_261_121
 PROCESSES = 4
+SECONDS = 200
 CHANGES = 100
 
 
@@ -59,19 +60,21 @@ async def test_many_at_once_in_one_process(
 async def test_many_processes_at_once(project: Project, tmp_path: Path) -> None:
     """On both databases: SQLite has one writer at a time, PostgreSQL as many as there are processes."""
     settings = project.mia.application.kernel.settings
-    words = ("-m", "tests.boards.mover", settings.database)
-    movers = [
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, *words, str(tmp_path / f"mover{place}")),
-            *(project.board, project.mia.id, str(SEED + 100 + place), str(CHANGES)),
-            stdout=PIPE,
-            stderr=PIPE,
+    ended = await asyncio.gather(
+        *(
+            asyncio.to_thread(
+                run_module,
+                *("tests.boards.mover", settings.database, str(tmp_path / f"mover{place}")),
+                *(project.board, project.mia.id, str(SEED + 100 + place), str(CHANGES)),
+                env=os.environ,
+                cwd=ROOT,
+                timeout=SECONDS,
+            )
+            for place in range(PROCESSES)
         )
-        for place in range(PROCESSES)
-    ]
-    told = await asyncio.gather(*(mover.communicate() for mover in movers))
-    for mover, (said, complained) in zip(movers, told, strict=True):
-        assert mover.returncode == 0, (said + complained).decode()
-    done = sum(orjson.loads(said)["done"] for said, _ in told)
+    )
+    for mover in ended:
+        assert mover.returncode == 0, mover.stdout + mover.stderr
+    done = sum(orjson.loads(mover.stdout)["done"] for mover in ended)
     assert done > PROCESSES * CHANGES // 2
     await check(project, done)

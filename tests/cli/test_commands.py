@@ -4,7 +4,7 @@ import os
 import sqlite3
 import stat
 import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -210,17 +210,9 @@ def test_migrations_go_up_and_down(database_url: str, tmp_path: Path) -> None:
 
 
 def test_many_may_migrate_at_once(database_url: str, tmp_path: Path) -> None:
-    environment = os.environ | {"DATABASE_URL": database_url, "DATA_DIR": str(tmp_path / "data")}
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-m", "hubbub", "migrate"],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for process in running:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
+    def up(_place: int) -> subprocess.CompletedProcess[str]:
+        return hubbub("migrate", data_dir=tmp_path / "data", DATABASE_URL=database_url)
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in threads.map(up, range(3)):
+            assert done.returncode == 0, done.stderr

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -21,6 +20,7 @@ from hubbub.people.models import sessions
 from tests.servers import PostgreSQL, Redis, running_redis
 from tests.support.app import PASSWORD, Person, found_workspace, join, make_room, running_app
 from tests.support.server import ServerProcess
+from tests.support.warm import run_module
 
 pytestmark = pytest.mark.anyio
 
@@ -330,14 +330,7 @@ async def test_a_killed_nodes_people_go_by_their_lease(
 
 
 def run_refused(stranger: ServerProcess, folder: Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "hubbub", "serve"],
-        env=stranger._environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
+    return run_module("hubbub", "serve", env=stranger._environment, cwd=folder, timeout=PATIENCE)
 
 
 async def is_true(answer: Awaitable[set[str]], expected: set[str]) -> bool:

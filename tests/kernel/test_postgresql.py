@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -43,6 +41,7 @@ from tests.servers_postgresql import (
     several,
     wait_for_replay,
 )
+from tests.support.warm import run_module
 
 from .conftest import ANN, all_entries, write_note
 
@@ -287,15 +286,13 @@ def test_tls_is_verified(tmp_path: Path) -> None:
             with pytest.raises(OperationalError, match=words), refused.reading():
                 pass
             refused.close()
-        boot = subprocess.run(
-            [sys.executable, "-m", "hubbub", "serve", "--port", "0"],
-            env={
-                **os.environ,
-                "DATA_DIR": str(tmp_path),
-                "DATABASE_URL": f"{wrong}&sslrootcert=system",
-            },
-            capture_output=True,
-            text=True,
+        environment = {
+            **os.environ,
+            "DATA_DIR": str(tmp_path),
+            "DATABASE_URL": f"{wrong}&sslrootcert=system",
+        }
+        boot = run_module(
+            "hubbub", "serve", "--port", "0", env=environment, cwd=tmp_path, timeout=60
         )
         assert boot.returncode == 1
         assert boot.stderr.startswith("The database cannot be used: ")
