@@ -33,9 +33,16 @@ async def test_the_sample_has_a_board_and_takes_it_away(workspace: Workspace) ->
     assert {one["task"] for one in linked["items"]} == {c["id"] for c in cards if c["message"]}
     assert len(linked["items"]) == 3
 
+    # A list that clients do not see gives them a stream of their own, which goes too.
+    body = {"user": workspace.client.id, "right": "view"}
+    await owner.call("POST", f"/api/boards/{board['id']}/members", body)
+    await owner.call("PATCH", f"/api/lists/{board['lists'][0]['id']}", {"shown_outside": False})
+    stream = (await workspace.client.call("GET", f"/api/boards/{board['id']}"))["stream"]
+
     await owner.call("DELETE", "/api/sample")
     await owner.call("GET", f"/api/boards/{board['id']}", status=404)
-    assert [kind for kind, _ in await told(owner, board["id"])] == ["board.deleted"]
+    for place in (board["id"], stream):
+        assert [kind for kind, _ in await told(owner, place)] == ["board.deleted"]
     gone = {"board": board["id"], "user": owner.id, "right": None}
     assert ("board.member_removed", gone) in await told(owner, owner.id)
 

@@ -30,8 +30,9 @@ def forget_people(tx: Transaction, caller: Caller, people: Sequence[str]) -> Non
     ).all()
     if not assigned and not joined:
         return
-    log.lock_streams(tx.connection, {row.board for row in [*assigned, *joined]})
-    found = tx.execute(select(boards.c.id, boards.c.outside))
+    those = {row.board for row in [*assigned, *joined]}
+    log.lock_streams(tx.connection, those)
+    found = tx.execute(select(boards.c.id, boards.c.outside).where(boards.c.id.in_(those)))
     streams = {row.id: Streams(row.id, row.outside) for row in found}
     tx.execute(delete(task_assignees).where(task_assignees.c.user.in_(people)))
     tx.execute(delete(board_members).where(board_members.c.user.in_(people)))
