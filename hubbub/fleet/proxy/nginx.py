@@ -47,8 +47,12 @@ class Nginx:
         self._certificate = Certificate(proxy.certificate, self._folder) if proxy.https else None
 
     def command(self) -> list[str]:
-        # Killed, nginx leaves its socket behind, and would not start again on it.
-        script = 'rm -f "$0"; exec nginx -e stderr -p "$1" -c "$2"'
+        # Killed, nginx leaves its socket behind, and its workers, which go on listening: it would not start again.
+        script = (
+            'rm -f "$0"; if [ -s "$1/nginx.pid" ]; then old=$(cat "$1/nginx.pid"); '
+            'kill -0 "$old" || kill -s QUIT -- "-$old"; fi 2>/dev/null; '
+            'exec nginx -e stderr -p "$1" -c "$2"'
+        )
         paths = [str(path) for path in (self._figures, self._folder, self._configuration)]
         return ["/bin/sh", "-c", script, *paths]
 
