@@ -5,6 +5,7 @@ import { Connection } from "./connection";
 import { Drafts } from "./drafts";
 import type { Environment } from "./environment";
 import { Follower } from "./follower";
+import { Linked } from "./linked";
 import { Live } from "./live";
 import { Marks } from "./marks";
 import { Outbox } from "./outbox";
@@ -32,6 +33,7 @@ export class Core {
   readonly rooms: Rooms;
   readonly timelines: Timelines;
   readonly marks: Marks;
+  readonly linked: Linked;
   readonly tenants: Tenant[] = [];
 
   constructor(environment: Environment) {
@@ -46,6 +48,7 @@ export class Core {
     this.rooms = new Rooms(this);
     this.timelines = new Timelines(this);
     this.marks = new Marks(this);
+    this.linked = new Linked(this);
     this.follower = this.makeFollower();
     this.outbox = this.makeOutbox();
     this.connection = this.makeConnection();

@@ -106,6 +106,7 @@ export class Lifecycle {
     core.outbox.close();
     core.drafts.close();
     core.marks.clear();
+    core.linked.clear();
     core.rooms.clear();
     core.timelines.clear();
     core.live.stop();

@@ -50,6 +50,7 @@ export class Live {
     this.core.store.setState(state, true);
     for (const { key, message } of mine) this.core.outbox.confirm(key, { seq: message.seq, message });
     for (const consequence of todo) this.core.rooms.follow(consequence);
+    for (const entry of entries) this.core.linked.told(entry, replayed);
     for (const tenant of this.core.tenants) tenant.apply(batch, replayed);
     if (state.me?.role !== role) void this.core.rooms.resync();
   }

@@ -13,6 +13,8 @@ export const START: State = {
   threads: {},
   typing: {},
   drafts: {},
+  linked: {},
+  notice: null,
   stats: null,
   connection: { state: "connecting", queued: 0, caughtUp: null, update: false },
 };

@@ -2,7 +2,9 @@
  * The seam between what knows the server (core/) and what draws (ui/): the state the interface reads and the verbs it calls.
  * The state is one zustand store; every change of it comes from an entry, a signal, a loaded page or one of these verbs.
  */
+import type { LinkedTask } from "./boards/wire";
 import type {
+  Entry,
   Id,
   Invitation,
   Message,
@@ -65,6 +67,10 @@ export interface State {
   /** Room → person → when the typing notice runs out (ms since the epoch). */
   typing: Record<Id, Record<Id, number>>;
   drafts: Record<string, string>;
+  /** Message → the tasks made from it, as far as one may see their boards. */
+  linked: Record<Id, LinkedTask[]>;
+  /** What one's own stream told last of tasks. */
+  notice: Entry | null;
   stats: Stats | null;
   connection: Connection;
 }

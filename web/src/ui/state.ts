@@ -1,5 +1,4 @@
 /** What only the interface knows: what is open, what is being answered or edited, and the short notes at the bottom. */
-import type { ComponentType } from "react";
 import { create } from "zustand";
 import type { TimelineMessage } from "../core/store";
 import type { Id } from "../core/wire";
@@ -46,8 +45,6 @@ interface UiState {
   /** Composer ("room" or "room/thread") → the message it answers. */
   replying: Record<string, Id | undefined>;
   editing: Id | null;
-  /** Shows the tasks made from a message; loaded after the first room. */
-  tasksOf: ComponentType<{ room: Id; message: Id }> | null;
   notes: Note[];
   /** The name of the page, where it is no conversation, for the tab. */
   page: string;
@@ -61,7 +58,6 @@ export const useUi = create<UiState>(() => ({
   userMenu: null,
   replying: {},
   editing: null,
-  tasksOf: null,
   notes: [],
   page: "",
   announcement: "",

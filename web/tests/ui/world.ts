@@ -58,6 +58,8 @@ export const start: State = {
   threads: {},
   typing: {},
   drafts: {},
+  linked: {},
+  notice: null,
   stats: null,
   connection: { state: "online", queued: 0, caughtUp: null, update: false },
 };

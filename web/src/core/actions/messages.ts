@@ -48,6 +48,7 @@ export function messageActions(core: Core): Messages {
   return {
     async openRoom(room) {
       if (!core.state.rooms[room]) await core.rooms.load(room);
+      core.linked.refresh(room);
       await timelines.open(room);
     },
     loadBefore: (room) => timelines.loadBefore(room),

@@ -1,5 +1,5 @@
 import { Check, CircleAlert, Clock3, MessageSquareText } from "lucide-react";
-import { type FocusEvent, type KeyboardEvent, memo, useRef, useState } from "react";
+import { type FocusEvent, type KeyboardEvent, lazy, memo, Suspense, useRef, useState } from "react";
 import type { TimelineMessage } from "../../core/store";
 import { useLongPress, useTouch } from "../lib/hooks";
 import { personName, plural } from "../lib/names";
@@ -15,6 +15,8 @@ import { editMessage, mayEdit, reactFrom, replyTo } from "./message-verbs";
 import { Reactions } from "./Reactions";
 import { ReplyContext } from "./ReplyContext";
 import { Toolbar } from "./Toolbar";
+
+const LinkedTasks = lazy(() => import("../boards/aside/LinkedTasks"));
 
 interface Props {
   message: TimelineMessage;
@@ -36,7 +38,7 @@ export const MessageRow = memo(function MessageRow(props: Props) {
   const { message, where, grouped, opensDay, opensUnread, flash, tabStop, showSent, inThread = false } = props;
   const author = useStore((state) => state.people[message.author]);
   const editing = useUi((ui) => ui.editing === message.id && !message.deleted);
-  const TasksOf = useUi((ui) => ui.tasksOf);
+  const tasks = useStore((state) => state.linked[message.id]);
   const [lively, setLively] = useState(false);
   const touch = useTouch();
   const box = useRef<HTMLElement>(null);
@@ -111,7 +113,11 @@ export const MessageRow = memo(function MessageRow(props: Props) {
           {editing ? <EditBox message={message} /> : <MessageBody message={message} />}
           {message.delivery === "failed" && <Failed message={message} />}
           {message.reactions.length > 0 && !message.deleted && <Reactions message={message} />}
-          {TasksOf && !pending && <TasksOf room={message.room} message={message.id} />}
+          {tasks && (
+            <Suspense>
+              <LinkedTasks tasks={tasks} />
+            </Suspense>
+          )}
           {message.replies > 0 && !inThread && <Replies message={message} />}
         </div>
         <DeliverySign delivery={message.delivery} show={showSent} />

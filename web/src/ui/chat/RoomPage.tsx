@@ -13,9 +13,6 @@ import { Composer } from "./Composer";
 import { RoomHeader } from "./RoomHeader";
 import { Timeline } from "./Timeline";
 
-/** What boards show in rooms comes after the room itself. */
-const ASIDE_MS = 500;
-
 const SidePanel = lazy(() => import("./SidePanel"));
 
 /** One conversation: header, timeline, composer, and the panel at the right. */
@@ -30,8 +27,6 @@ export function RoomPage({ room: id, seq }: { room: string; seq?: number }) {
     actions.openRoom(id).catch(() => {
       // The timeline carries the error and offers to try again.
     });
-    const aside = setTimeout(() => import("../boards/aside/aside").catch(() => undefined), ASIDE_MS);
-    return () => clearTimeout(aside);
   }, [id, known]);
   if (!room) return <Unknown />;
   return (

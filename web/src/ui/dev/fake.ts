@@ -21,6 +21,8 @@ export const useStore = create<State>(() => ({
   threads: {},
   typing: {},
   drafts: {},
+  linked: {},
+  notice: null,
   stats: null,
   connection: { state: "online", queued: 0, caughtUp: null, update: false },
 }));

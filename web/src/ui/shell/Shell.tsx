@@ -1,8 +1,9 @@
-import { lazy, type ReactNode, Suspense } from "react";
+import { lazy, type ReactNode, Suspense, useEffect } from "react";
 import { Redirect, Route, Switch, useLocation, useRoute } from "wouter";
 import { RoomPage } from "../chat/RoomPage";
 import { usePhone } from "../lib/hooks";
 import { Boundary } from "../parts/Boundary";
+import { useStore } from "../store";
 import { ConnectionBanner } from "./ConnectionBanner";
 import { Home } from "./Home";
 import { Rail } from "./Rail";
@@ -24,6 +25,7 @@ export function Shell() {
   const [path] = useLocation();
   useShortcuts();
   useDocumentTitle();
+  useNotices();
   const sidebar = phone ? atHome : atHome || inRoom;
   return (
     <div className="flex h-dvh flex-col">
@@ -72,6 +74,18 @@ export function Shell() {
       </div>
     </div>
   );
+}
+
+/** Says what one's own stream tells of tasks. */
+function useNotices(): void {
+  const notice = useStore((state) => state.notice);
+  useEffect(() => {
+    if (notice)
+      import("../boards/aside/notices").then(
+        ({ tell }) => tell(notice),
+        () => undefined,
+      );
+  }, [notice]);
 }
 
 function Waiting(): ReactNode {

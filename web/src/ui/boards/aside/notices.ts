@@ -1,8 +1,11 @@
 /** One's own stream, as far as it is about tasks, in one sentence each. */
+import { navigate } from "wouter/use-browser-location";
 import type { Comment } from "../../../core/boards/wire";
 import type { Entry, Id } from "../../../core/wire";
 import { personName } from "../../lib/names";
+import { note } from "../../state";
 import { useStore } from "../../store";
+import { taskPath } from "../paths";
 
 interface OwnTask {
   board: Id;
@@ -11,14 +14,20 @@ interface OwnTask {
   comment?: Comment | Id;
 }
 
-export interface Notice {
+interface Notice {
   text: string;
   board: Id;
   task: Id;
 }
 
+/** Says what the entry tells, and offers to open the task. */
+export function tell(entry: Entry): void {
+  const notice = noticeOf(entry);
+  if (notice) note(notice.text, false, { label: "Open", run: () => navigate(taskPath(notice.board, notice.task)) });
+}
+
 /** Null for what is told elsewhere or is one's own doing. */
-export function noticeOf({ kind, actor, data }: Entry): Notice | null {
+function noticeOf({ kind, actor, data }: Entry): Notice | null {
   const { me, people } = useStore.getState();
   const { board, task, title } = data as OwnTask;
   if (!board || !task) return null;
