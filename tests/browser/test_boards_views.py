@@ -213,10 +213,10 @@ def try_my_tasks(page: Page, owner: Person, tasks: dict[str, str], done: str) ->
     box.check(force=True)
     task = f"/api/tasks/{tasks['Write the copy']}"
     page.get_by_text("Done: Write the copy", exact=True).wait_for(state="attached")
-    assert owner.ask("GET", task)["list"] == done
+    settle(page, lambda: owner.ask("GET", task)["list"] == done, True)
     box.uncheck(force=True)
     page.get_by_text("To do again: Write the copy", exact=True).wait_for(state="attached")
-    assert owner.ask("GET", task)["list"] != done
+    settle(page, lambda: owner.ask("GET", task)["list"] == done, False)
 
     page.get_by_role("button", name="Calendar link").click()
     dialog = page.get_by_role("dialog", name="Calendar link")
