@@ -336,6 +336,9 @@ class Client:
             if refusal:
                 raise Refused(refusal) from None
             raise
+        # The library tells nobody when an answer to a poll is cut off: its reading just ends.
+        if socket.eio.read_loop_task is not None:
+            socket.eio.read_loop_task.add_done_callback(lambda _: lost.set())
         self.connects += 1
         cursors = dict(self._cursors.last)
         for stream in await self._send_follow(cursors) if cursors else ():

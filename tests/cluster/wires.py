@@ -6,12 +6,16 @@ from contextlib import asynccontextmanager, suppress
 
 
 class Wire:
-    """Forwards connections to the port that `choose()` names. While `silent` it swallows every byte."""
+    """Forwards connections to the port that `choose()` names. While `silent` it swallows every byte.
+
+    When `cuts` is set, the next of what comes from there ends a byte too early, and its connection with it.
+    """
 
     def __init__(self, choose: Callable[[], Awaitable[int]]) -> None:
         self._choose = choose
         self._tasks: set[asyncio.Task[None]] = set()
         self.silent = False
+        self.cuts = False
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -20,14 +24,21 @@ class Wire:
         except OSError:
             writer.transport.abort()
             return
-        for source, sink in ((reader, back), (there, writer)):
-            task = asyncio.create_task(self._pump(source, sink))
+        for source, sink, answers in ((reader, back, False), (there, writer, True)):
+            task = asyncio.create_task(self._pump(source, sink, answers))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, answers: bool
+    ) -> None:
         with suppress(OSError):
             while data := await source.read(65_536):
+                if answers and self.cuts:
+                    self.cuts = False
+                    sink.write(data[:-1])
+                    sink.close()
+                    return
                 if not self.silent:
                     sink.write(data)
                     await sink.drain()
