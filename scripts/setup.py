@@ -18,6 +18,7 @@ import sys
 import sysconfig
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,15 +45,14 @@ def main() -> None:
     parser.add_argument("--bench", action="store_true", help="also what `make bench` compares")
     arguments = parser.parse_args()
     began = time.monotonic()
-    with only_one():
-        done = [
-            ensure_venv(),
+    with only_one(), ThreadPoolExecutor(1) as beside:
+        done = [ensure_venv(), ensure_node()]
+        client = beside.submit(ensure_whole_client)
+        done += [
             ensure_python_packages("dev" if arguments.dev else "runtime"),
             ensure_project(),
             arguments.dev and ensure_chaos(),
-            ensure_node(),
-            ensure_node_packages(WEB, "Installing the browser client's packages"),
-            ensure_client(),
+            client.result(),
             arguments.bench and ensure_bench(),
         ]
     if any(done):
@@ -285,6 +285,12 @@ def client_sources() -> list[Path]:
         folders[:] = [name for name in folders if name not in NOT_BUILT]
         sources += [Path(folder) / name for name in files]
     return sorted(sources)
+
+
+def ensure_whole_client() -> bool:
+    """The browser client's packages, and the client itself."""
+    packages = ensure_node_packages(WEB, "Installing the browser client's packages")
+    return ensure_client() or packages
 
 
 def ensure_client() -> bool:
