@@ -21,6 +21,8 @@ from hubbub.fleet.table import Table
 
 STATUS_SECONDS = 10.0
 LOOK_SECONDS = 0.2
+DOWN_SECONDS = 60.0
+"""How long the last steps of going down may take on a busy machine."""
 BACK_SECONDS = 5.0
 UP_SECONDS = 60.0
 """Beyond the time a worker has to get ready: the proxy, a database's first start."""
@@ -187,8 +189,9 @@ def survivors(settings: FleetSettings) -> list[int]:
 
 def wait_until_down(settings: FleetSettings) -> None:
     """Returns when the supervisor has ended, too. Raises FleetError when anything is left."""
-    end = time.monotonic() + STATUS_SECONDS
-    while daemon.holder(settings.directory) and time.monotonic() < end:
-        time.sleep(LOOK_SECONDS / 4)
-    if daemon.holder(settings.directory) or survivors(settings):
+    end = time.monotonic() + DOWN_SECONDS
+    while daemon.holder(settings.directory) or survivors(settings):
+        if time.monotonic() < end:
+            time.sleep(LOOK_SECONDS / 4)
+            continue
         raise FleetError("Not everything has ended: `hubbub fleet status` shows what runs.")
