@@ -6,7 +6,6 @@ Each server has one process on core 0. PostgreSQL (fsync on), Redis, HAProxy and
 time includes theirs.
 """
 
-import argparse
 import http.client
 import json
 import secrets
@@ -30,6 +29,7 @@ from bench.product import (
     Meter,
     on_core,
     recycle_wal,
+    run_alone,
     run_load,
 )
 from scripts.house import find_tool
@@ -250,17 +250,5 @@ def ask(port: int, path: str, token: str, encoding: str = "identity") -> tuple[i
     return answer.status, body
 
 
-def main() -> None:
-    """Measures and writes the results; prints a line for each."""
-    parser = argparse.ArgumentParser(prog="python -m bench.boards", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    results = run_boards(options.rounds, options.seconds, lambda line: print(line, flush=True))
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(run_boards, "bench.boards", __doc__, 2.0)

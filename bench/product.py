@@ -252,17 +252,22 @@ def on_core(core: int) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
-def main() -> None:
-    """Measures and writes the results; prints a line for each."""
-    parser = argparse.ArgumentParser(prog="python -m bench.product", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0)
+def run_alone(
+    run: Callable[[int, float, Callable[[str], None]], object],
+    name: str,
+    description: str | None,
+    seconds: float,
+) -> None:
+    """Measures with `run` as the command line wishes, `seconds` each if it does not say; writes the results."""
+    parser = argparse.ArgumentParser(prog=f"python -m {name}", description=description)
+    parser.add_argument("--seconds", type=float, default=seconds)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    results = run_product(options.rounds, options.seconds, lambda line: print(line, flush=True))
+    results = run(options.rounds, options.seconds, lambda line: print(line, flush=True))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    run_alone(run_product, "bench.product", __doc__, 5.0)
