@@ -7,6 +7,7 @@ import { matches, othersOf, roomTitle } from "../lib/names";
 import { isInside, roomPath, useConversations, useOpenRoom, useRoomTitle } from "../lib/rooms";
 import { Avatar } from "../parts/Avatar";
 import { Button } from "../parts/Button";
+import { FilterField } from "../parts/FilterField";
 import { IconButton } from "../parts/IconButton";
 import { ICON } from "../parts/icon";
 import { openOverlay } from "../state";
@@ -48,17 +49,7 @@ export function Sidebar() {
           onClick={() => openOverlay({ name: "palette" })}
         />
       </header>
-      <div className="px-3 pb-2">
-        <input
-          type="search"
-          value={filter}
-          onChange={(event) => setFilter(event.target.value)}
-          onKeyDown={(event) => event.key === "Escape" && setFilter("")}
-          placeholder="Filter"
-          aria-label="Filter conversations"
-          className="h-8 w-full rounded-md bg-hover px-3 text-sm placeholder:text-ink-3 focus:bg-field focus:outline-2 focus:outline-accent coarse:h-10 coarse:text-[16px]"
-        />
-      </div>
+      <FilterField label="Filter conversations" value={filter} onChange={setFilter} />
       <nav aria-label="Rooms and people" className="min-h-0 grow overflow-y-auto px-2 pb-4">
         <Section
           title="Rooms"

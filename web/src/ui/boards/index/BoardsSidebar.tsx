@@ -5,6 +5,7 @@ import type { BoardView } from "../../../core/boards/wire";
 import { matches } from "../../lib/names";
 import { isInside } from "../../lib/rooms";
 import { Button } from "../../parts/Button";
+import { FilterField } from "../../parts/FilterField";
 import { IconButton } from "../../parts/IconButton";
 import { ICON } from "../../parts/icon";
 import { useStore } from "../../store";
@@ -38,17 +39,7 @@ export function BoardsSidebar({ index, onNew }: { index: Index; onNew: () => voi
         </h2>
         {inside && <IconButton icon={Plus} label="New board" side="bottom" onClick={onNew} />}
       </header>
-      <div className="px-3 pb-2">
-        <input
-          type="search"
-          value={filter}
-          onChange={(event) => setFilter(event.target.value)}
-          onKeyDown={(event) => event.key === "Escape" && setFilter("")}
-          placeholder="Filter"
-          aria-label="Filter boards"
-          className="h-8 w-full rounded-md bg-hover px-3 text-sm placeholder:text-ink-3 focus:bg-field focus:outline-2 focus:outline-accent coarse:h-10 coarse:text-[16px]"
-        />
-      </div>
+      <FilterField label="Filter boards" value={filter} onChange={setFilter} />
       <nav aria-label="Boards" className="flex min-h-0 grow flex-col overflow-y-auto px-2 pb-4">
         <MineLink current={path === MINE} />
         <h3 className="mt-2 flex h-8 shrink-0 items-center pl-2 text-xs font-medium tracking-normal text-ink-3">

@@ -24,6 +24,9 @@ function useOpen({ open, onOpenChange }: PickerProps): [boolean, (open: boolean)
   ];
 }
 
+/** Where what is opened stands to what opened it. */
+const BELOW = { side: "bottom", align: "start", sideOffset: 4, collisionPadding: 8, className: "z-50" } as const;
+
 interface PopoverProps extends PickerProps {
   label: string;
   initialFocus?: RefObject<HTMLElement | null>;
@@ -37,14 +40,7 @@ export function PickerPopover({ label, trigger, anchor, initialFocus, children, 
     <Popover.Root open={open} onOpenChange={setOpen}>
       {trigger && <Popover.Trigger render={trigger} />}
       <Popover.Portal>
-        <Popover.Positioner
-          anchor={trigger ? undefined : anchor}
-          side="bottom"
-          align="start"
-          sideOffset={4}
-          collisionPadding={8}
-          className="z-50"
-        >
+        <Popover.Positioner anchor={trigger ? undefined : anchor} {...BELOW}>
           <Popover.Popup
             aria-label={label}
             initialFocus={initialFocus}
@@ -83,14 +79,7 @@ export function ChoiceMenu<Value extends string>({
     <Menu.Root open={open} onOpenChange={setOpen}>
       {trigger && <Menu.Trigger render={trigger} />}
       <Menu.Portal>
-        <Menu.Positioner
-          anchor={trigger ? undefined : anchor}
-          side="bottom"
-          align="start"
-          sideOffset={4}
-          collisionPadding={8}
-          className="z-50"
-        >
+        <Menu.Positioner anchor={trigger ? undefined : anchor} {...BELOW}>
           <Menu.Popup
             aria-label={label}
             className="float-surface appear max-h-(--available-height) w-56 overflow-y-auto rounded-lg p-1 outline-none"

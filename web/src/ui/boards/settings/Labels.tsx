@@ -1,9 +1,8 @@
 import { Trash2 } from "lucide-react";
-import { type FormEvent, useMemo, useState } from "react";
+import { useMemo, useState } from "react";
 import type { Colour, Label } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { plural } from "../../lib/names";
-import { Button } from "../../parts/Button";
 import { IconButton } from "../../parts/IconButton";
 import { attempt, openOverlay } from "../../state";
 import { byName } from "../index/use-index";
@@ -12,6 +11,7 @@ import { LabelDot } from "../parts/LabelChip";
 import { nextColour } from "../parts/labels";
 import { PickerPopover } from "../parts/Picker";
 import { boardActions } from "../store";
+import { AddByName } from "./AddByName";
 import type { SectionProps } from "./BoardSettings";
 import { NameInput } from "./NameInput";
 
@@ -125,31 +125,16 @@ function ColourButton({ colour, label, disabled = false, onChange }: ColourProps
 }
 
 function NewLabel({ board, labels }: { board: Id; labels: Record<Id, Label> }) {
-  const [name, setName] = useState("");
   const [wished, setWished] = useState<Colour | null>(null);
   const colour = wished ?? nextColour(labels);
-  const add = async (event: FormEvent) => {
-    event.preventDefault();
-    const said = name.trim();
-    if (!said || !(await attempt(() => boardActions.createLabel(board, { name: said, colour })))) return;
-    setName("");
-    setWished(null);
+  const add = async (name: string) => {
+    const added = await attempt(() => boardActions.createLabel(board, { name, colour }));
+    if (added) setWished(null);
+    return added;
   };
   return (
-    <form onSubmit={add} className="mt-4 flex max-w-md items-center gap-2">
+    <AddByName what="label" longest={LONGEST} onAdd={add}>
       <ColourButton colour={colour} label={`Colour of the new label: ${colour}`} onChange={setWished} />
-      <input
-        value={name}
-        maxLength={LONGEST}
-        onChange={(event) => setName(event.target.value)}
-        aria-label="Name of a new label"
-        placeholder="New label"
-        autoComplete="off"
-        className="h-9 min-w-0 grow rounded-md bg-field px-3 shadow-[inset_0_0_0_1px_var(--line-strong)] placeholder:text-ink-3 focus:outline-2 focus:outline-accent coarse:h-11 coarse:text-[16px]"
-      />
-      <Button type="submit" disabled={name.trim() === ""}>
-        Add
-      </Button>
-    </form>
+    </AddByName>
   );
 }

@@ -1,14 +1,13 @@
 import { Archive, ArrowDown, ArrowUp, Eye, EyeOff } from "lucide-react";
-import { type FormEvent, useState } from "react";
 import type { BoardList, Status } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
 import { plural } from "../../lib/names";
-import { Button } from "../../parts/Button";
 import { IconButton } from "../../parts/IconButton";
 import { announce, attempt, note } from "../../state";
 import { HiddenMark, showOutside, useOutsiders } from "../parts/outside";
 import { STATUS_NAMES, STATUSES, StatusMark } from "../parts/StatusMark";
 import { boardActions } from "../store";
+import { AddByName } from "./AddByName";
 import type { SectionProps } from "./BoardSettings";
 import { NameInput } from "./NameInput";
 
@@ -126,26 +125,6 @@ function ListRow({ list, count, editable, manages, first, last, onMove }: RowPro
 }
 
 function NewList({ board }: { board: Id }) {
-  const [name, setName] = useState("");
-  const add = async (event: FormEvent) => {
-    event.preventDefault();
-    const said = name.trim();
-    if (said && (await attempt(() => boardActions.createList(board, { name: said })))) setName("");
-  };
-  return (
-    <form onSubmit={add} className="mt-4 flex max-w-md gap-2">
-      <input
-        value={name}
-        maxLength={LONGEST}
-        onChange={(event) => setName(event.target.value)}
-        aria-label="Name of a new list"
-        placeholder="New list"
-        autoComplete="off"
-        className="h-9 min-w-0 grow rounded-md bg-field px-3 shadow-[inset_0_0_0_1px_var(--line-strong)] placeholder:text-ink-3 focus:outline-2 focus:outline-accent coarse:h-11 coarse:text-[16px]"
-      />
-      <Button type="submit" disabled={name.trim() === ""}>
-        Add
-      </Button>
-    </form>
-  );
+  const add = (name: string) => attempt(() => boardActions.createList(board, { name }));
+  return <AddByName what="list" longest={LONGEST} onAdd={add} />;
 }
