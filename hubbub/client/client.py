@@ -336,9 +336,13 @@ class Client:
             if refusal:
                 raise Refused(refusal) from None
             raise
-        # The library tells nobody when an answer to a poll is cut off: its reading just ends.
-        if socket.eio.read_loop_task is not None:
-            socket.eio.read_loop_task.add_done_callback(lambda _: lost.set())
+        # The library tells nobody when an answer to a poll is cut off, or what it sends is refused: that side of it
+        # just ends.
+        for side in (socket.eio.read_loop_task, socket.eio.write_loop_task):
+            if side is None:
+                lost.set()
+            else:
+                side.add_done_callback(lambda _: lost.set())
         self.connects += 1
         cursors = dict(self._cursors.last)
         for stream in await self._send_follow(cursors) if cursors else ():

@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager, suppress
 class Wire:
     """Forwards connections to the port that `choose()` names. While `silent` it swallows every byte.
 
-    When `cuts` is set, the next of what comes from there ends a byte too early, and its connection with it.
+    The first that comes with `cuts` in it ends its connection: of an answer the last byte is missing, of what is sent
+    there all.
     """
 
     def __init__(self, choose: Callable[[], Awaitable[int]]) -> None:
         self._choose = choose
         self._tasks: set[asyncio.Task[None]] = set()
         self.silent = False
-        self.cuts = False
+        self.cuts: bytes | None = None
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,9 +35,10 @@ class Wire:
     ) -> None:
         with suppress(OSError):
             while data := await source.read(65_536):
-                if answers and self.cuts:
-                    self.cuts = False
-                    sink.write(data[:-1])
+                if self.cuts is not None and self.cuts in data:
+                    self.cuts = None
+                    if answers:
+                        sink.write(data[:-1])
                     sink.close()
                     return
                 if not self.silent:
