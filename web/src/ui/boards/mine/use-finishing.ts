@@ -1,4 +1,4 @@
-import { useCallback, useState } from "react";
+import { useCallback, useRef, useState } from "react";
 import { listStatus } from "../../../core/boards/status";
 import type { Card } from "../../../core/boards/wire";
 import type { Id } from "../../../core/wire";
@@ -11,7 +11,11 @@ export type Kept = Readonly<Record<Id, { card: Card; done: boolean }>>;
 /** Checks tasks off, and puts them back to what they were. */
 export function useFinishing() {
   const [kept, setKept] = useState<Kept>({});
-  const toggle = useCallback(async (card: Card, done: boolean) => {
+  const before = useRef(new Map<Id, Card>());
+  const toggle = useCallback(async (shown: Card, done: boolean) => {
+    // Until one's tasks are loaded anew, a task that was checked off is shown in the list it was moved to.
+    if (done) before.current.set(shown.id, shown);
+    const card = before.current.get(shown.id) ?? shown;
     const put = (is: boolean) => setKept((all) => ({ ...all, [card.id]: { card, done: is } }));
     put(done);
     const change = done ? () => boardActions.changeTask(card.board, card.id, { status: "done" }) : () => undo(card);
