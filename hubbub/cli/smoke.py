@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 NEW = "FLEET_NEW"
 OLD = "FLEET_OLD"
-STEP_SECONDS = 5.0
-"""For one check of one worker."""
+GIVEN = "FLEET_SMOKE_SECONDS"
+SECONDS = 20.0
+SHARE_OF_GIVEN = 2 / 3
+"""So that there is time to say what was under way before a supervisor ends it."""
+SHARE_OF_STEP = 1 / 4
+"""For one check of one worker, of all the time."""
 AGAIN_SECONDS = 0.5
 """Words that were not heard are said anew after this time: a subscription may just be on its way."""
 GOODBYE_SECONDS = 1.0
@@ -41,24 +45,33 @@ IN_PROCESS = "in-process"
 @click.option(
     "--timeout",
     type=click.FloatRange(1, 600),
-    default=20.0,
-    show_default=True,
-    help="Seconds after which it fails.",
+    help=f"Seconds after which it fails: two thirds of {GIVEN}, else {SECONDS:g}.",
 )
 @DATA_DIR
 def smoke(
-    urls: tuple[str, ...], old: tuple[str, ...], timeout: float, data_dir: Path | None
+    urls: tuple[str, ...], old: tuple[str, ...], timeout: float | None, data_dir: Path | None
 ) -> None:
     """Try workers: health, page, API, sockets, and words from each of them to all others.
 
     URLS are the workers to try; else those in FLEET_NEW, else the one these settings describe. JWT_SECRET or DATA_DIR
     must be theirs. Exits with 1 and a sentence for each check that failed.
     """
-    deadline = time.monotonic() + timeout
+    seconds = timeout or given_seconds()
+    deadline = time.monotonic() + seconds
     settings = load_settings(data_dir=data_dir)
     tried = urls or tuple(os.environ.get(NEW, "").split()) or (own_url(settings),)
     before = old or tuple(os.environ.get(OLD, "").split())
-    asyncio.run(conduct(SmokeTest(settings, tried, before), deadline, timeout))
+    test = SmokeTest(settings, tried, before, seconds * SHARE_OF_STEP)
+    asyncio.run(conduct(test, deadline, seconds))
+
+
+def given_seconds() -> float:
+    """How long a supervisor lets it take, less what it needs to say why it failed. Raises click.UsageError."""
+    given = os.environ.get(GIVEN)
+    try:
+        return float(given) * SHARE_OF_GIVEN if given else SECONDS
+    except ValueError:
+        raise click.UsageError(f"{GIVEN} is {given!r}, not a number of seconds.") from None
 
 
 def own_url(settings: Settings) -> str:
@@ -108,9 +121,11 @@ class Voice:
 
 
 class SmokeTest:
-    """Tries `new` workers, and with them `old` ones."""
+    """Tries `new` workers, and with them `old` ones; one check of one worker may take `step` seconds."""
 
-    def __init__(self, settings: Settings, new: Iterable[str], old: Iterable[str]) -> None:
+    def __init__(
+        self, settings: Settings, new: Iterable[str], old: Iterable[str], step: float
+    ) -> None:
         from hubbub.people.tokens import Tokens
 
         self.new = [url.rstrip("/") for url in new]
@@ -121,6 +136,7 @@ class SmokeTest:
         self._token = Tokens(load_secrets(settings)).issue_smoke(
             secrets.token_urlsafe(12), int(time.time() * 1000)
         )
+        self._step = step
         self._voices: list[Voice] = []
         self._all_heard = asyncio.Event()
         self._apart = False
@@ -130,7 +146,7 @@ class SmokeTest:
         import httpx2
 
         # Straight to the workers, whatever proxy the environment names.
-        async with httpx2.AsyncClient(timeout=STEP_SECONDS, trust_env=False) as http:
+        async with httpx2.AsyncClient(timeout=self._step, trust_env=False) as http:
             checks: list[tuple[str, Callable[..., Awaitable[None]]]] = [
                 ("health", self._try_health),
                 ("page", self._try_page),
@@ -160,12 +176,12 @@ class SmokeTest:
         """Runs one check; what it raises becomes a failure."""
         self.under_way.add(name)
         try:
-            async with asyncio.timeout(STEP_SECONDS):
+            async with asyncio.timeout(self._step):
                 await check(*arguments)
         except CheckError as failed:
             self.failures.append(f"{name}: {failed}")
         except TimeoutError:
-            self.failures.append(f"{name}: no answer within {STEP_SECONDS:g} s.")
+            self.failures.append(f"{name}: no answer within {self._step:g} s.")
         except Exception as error:
             # The libraries below raise many things for a worker that does not speak as it should.
             self.failures.append(f"{name}: {error or type(error).__name__}.".replace("..", "."))
@@ -238,7 +254,7 @@ class SmokeTest:
                 auth={"token": self._token},
                 transports=[transport],
                 namespaces=[NAMESPACE],
-                wait_timeout=STEP_SECONDS,
+                wait_timeout=self._step,
             )
         except socketio.exceptions.ConnectionError as error:
             raise CheckError(f"{explain(refused) or error}.") from None
@@ -267,12 +283,12 @@ class SmokeTest:
 
         async def say(voice: Voice) -> None:
             answer = await voice.socket.call(
-                "say", voice.word, namespace=NAMESPACE, timeout=STEP_SECONDS
+                "say", voice.word, namespace=NAMESPACE, timeout=self._step
             )
             if not answer.get("ok"):
                 raise CheckError(f"{voice.word} may not speak: {answer.get('error')}")
 
-        deadline = time.monotonic() + STEP_SECONDS * 0.8
+        deadline = time.monotonic() + self._step * 0.8
         while unheard := sorted(set(self._unheard())):
             if time.monotonic() > deadline:
                 raise CheckError("; ".join(unheard) + ".")

@@ -14,6 +14,7 @@ TAIL = 2_000
 """Bytes of its output that are shown when it fails."""
 NEW = "FLEET_NEW"
 OLD = "FLEET_OLD"
+SECONDS = "FLEET_SMOKE_SECONDS"
 
 
 async def run_smoke(
@@ -21,10 +22,12 @@ async def run_smoke(
 ) -> None:
     """Returns when `settings.rollout.smoke` ended with 0. Raises FleetError with the end of what it said.
 
-    It is told the workers' own addresses, in its environment, and runs in the new release's folder.
+    It is told the workers' own addresses and how long it may take, in its environment, and runs in the new release's
+    folder.
     """
     command, seconds = settings.rollout.smoke, settings.rollout.smoke_seconds
-    environment = {**os.environ, **settings.environment, NEW: addresses(new), OLD: addresses(old)}
+    told = {NEW: addresses(new), OLD: addresses(old), SECONDS: f"{seconds:g}"}
+    environment = {**os.environ, **settings.environment, **told}
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
