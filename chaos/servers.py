@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import psycopg
 
 from chaos.people import SECRET
 from scripts.house import ROOT
+from scripts.packages import find_program
 from tests.servers import find_postgresql, free_port, unprivileged_user
 
 START_SECONDS = 150.0
@@ -194,9 +194,7 @@ class Redis(Server):
         self.port = free_port()
 
     def command(self) -> list[str]:
-        program = shutil.which("redis-server")
-        if program is None:
-            raise StartError("redis-server is not installed; `make test` installs it.")
+        program = find_program("redis-server")
         words = [program, "--bind", "127.0.0.1", "--port", str(self.port)]
         return [*words, "--save", "", "--appendonly", "no"]
 

@@ -1,10 +1,12 @@
 """The Debian packages that the tests and the benchmark use, found by what they bring rather than by their names."""
 
+import fcntl
 import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from scripts.house import fail, find_tool, tell
@@ -53,6 +55,18 @@ def missing_packages(needed: Mapping[str, Callable[[], bool]]) -> list[str]:
     return [package for package, is_there in needed.items() if not is_there()]
 
 
+@cache
+def find_program(package: str, program: str = "") -> str:
+    """The path of a program that the Debian package `package`, one of TESTS, brings; by default of the same name.
+
+    Installs the package where it may, or ends the command naming it.
+    """
+    ensure_packages({package: TESTS[package]})
+    found = find_tool(program or package)
+    assert found, f"{package} brings no {program or package}"
+    return found
+
+
 def may_install() -> bool:
     return os.geteuid() == 0 and find_tool("apt-get") is not None
 
@@ -77,7 +91,7 @@ def install_debian(packages: Sequence[str]) -> None:
     """
     tell(f"Installing Debian packages: {' '.join(packages)}")
     install = ["install", "--yes", "--no-install-recommends", *packages]
-    with no_services():
+    with one_at_a_time(), no_services():
         if apt(install) is None:
             return
         if (complaint := apt(["update"])) or (complaint := apt(install)):
@@ -97,6 +111,17 @@ def apt(arguments: Sequence[str]) -> str | None:
         errors="replace",
     )
     return done.stdout if done.returncode else None
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Several tests may find out at once that something is missing."""
+    folder = os.open(POLICY.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 @contextmanager

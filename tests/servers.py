@@ -24,6 +24,9 @@ from typing import IO
 import psycopg
 from psycopg import sql
 
+from scripts.house import find_tool
+from scripts.packages import ensure_packages, find_program, has_postgresql
+
 PATIENCE = 120.0
 """Seconds a server may take to start or stop; slow machines need them, fast ones never wait."""
 TRIES = 5
@@ -155,9 +158,7 @@ def running_postgresql(options: Sequence[str] = ()) -> Iterator[PostgreSQL]:
 @contextmanager
 def running_redis() -> Iterator[Redis]:
     """A fresh, empty Redis for as long as the block runs."""
-    program = shutil.which("redis-server")
-    if program is None:
-        raise ServerError("redis-server is not installed; `make test` installs it.")
+    program = find_program("redis-server")
 
     def command(port: int) -> list[str]:
         settings = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
@@ -235,6 +236,7 @@ def end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:
 
 def find_postgresql() -> Path:
     """The folder of the newest PostgreSQL's programs: Debian's, or the one on PATH."""
+    ensure_packages({"postgresql": has_postgresql})
 
     def version(folder: Path) -> list[int]:
         return [int(number) for number in re.findall(r"\d+", folder.parent.name)]
@@ -243,9 +245,7 @@ def find_postgresql() -> Path:
     folders = sorted((program.parent for program in installed), key=version)
     if folders:
         return folders[-1]
-    if program := shutil.which("postgres"):
-        return Path(program).resolve().parent
-    raise ServerError("PostgreSQL is not installed; `make test` installs it.")
+    return Path(find_tool("postgres") or "").resolve().parent
 
 
 def unprivileged_user() -> str | None:

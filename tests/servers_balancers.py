@@ -1,6 +1,5 @@
 """Real balancers for the tests, on free loopback ports, ended by who started them."""
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -8,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.servers import ServerError, private_folder, running
+from scripts.packages import find_program
+from tests.servers import private_folder, running
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ def backend(name: str, ports: Sequence[int], *lines: str, server: str = "") -> s
 @contextmanager
 def running_haproxy(frontend: Sequence[str], *backends: str) -> Iterator[Balancer]:
     """HAProxy with these lines in its frontend, for as long as the block runs."""
-    program = shutil.which("haproxy")
-    if program is None:
-        raise ServerError("haproxy is not installed; `make test` installs it.")
+    program = find_program("haproxy")
     with private_folder("hubbub-haproxy-", None) as folder:
         rules = "\n".join(f"    {line}" for line in frontend)
 

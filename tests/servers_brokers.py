@@ -5,7 +5,6 @@ Each has a folder of its own and keeps port and data over `kill` and `start`, so
 
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts.packages import find_program
 from tests.servers import TRIES, ServerError, end, free_port, private_folder, wait_until
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -136,9 +136,7 @@ def rabbitmq(folder: Path, port: int, mapper: int) -> Broker:
 @contextmanager
 def running_epmd(folder: Path) -> Iterator[int]:
     """Erlang's port mapper in the foreground on a port of its own, which it answers."""
-    program = shutil.which("epmd")
-    if program is None:
-        raise ServerError("epmd is not installed; it comes with RabbitMQ.")
+    program = find_program("rabbitmq-server", "epmd")
 
     def mapper(port: int) -> Broker:
         command = [program, "-port", str(port), "-address", "127.0.0.1"]
@@ -153,9 +151,7 @@ def running_epmd(folder: Path) -> Iterator[int]:
 @contextmanager
 def running_nats(*, jetstream: bool = True) -> Iterator[Broker]:
     """A fresh NATS, with JetStream on disk or without."""
-    program = shutil.which("nats-server")
-    if program is None:
-        raise ServerError("nats-server is not installed; `make test` installs it.")
+    program = find_program("nats-server")
     with private_folder("hubbub-nats-", None) as folder:
         options = ["--jetstream", "--store_dir", str(folder / "store")] if jetstream else []
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from scripts.packages import find_program
 from tests.servers import (
     PATIENCE,
     PostgreSQL,
@@ -122,9 +123,7 @@ def running_pgbouncer(
     server: PostgreSQL, *, mode: str = "transaction", connections: int = 20, ignores: str = ""
 ) -> Iterator[PostgreSQL]:
     """pgbouncer in front of a server; `ignores` are startup parameters it drops instead of refusing."""
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    if program is None:
-        raise ServerError("pgbouncer is not installed; `make test` installs it.")
+    program = find_program("pgbouncer")
     owner = unprivileged_user()
     with private_folder("hubbub-pgb-", owner) as folder:
 

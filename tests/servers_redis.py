@@ -1,6 +1,5 @@
 """Redis as a server that dies and comes back, as a cluster of three masters, and under sentinels; all on loopback."""
 
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from typing import Any
 
 import hiredis
 
+from scripts.packages import find_program
 from tests.servers import PATIENCE, TRIES, ServerError, end, free_port, private_folder, wait_until
 
 MASTER = "hubbub"
@@ -23,9 +23,7 @@ class RedisProcess:
     """One redis-server on a port that stays the same over restarts; it keeps nothing on disk."""
 
     def __init__(self, folder: Path, *options: str, sentinel: str = "") -> None:
-        program = shutil.which("redis-server")
-        if program is None:
-            raise ServerError("redis-server is not installed; `make test` installs it.")
+        program = find_program("redis-server")
         self.port = free_port()
         self.folder = folder / str(self.port)
         self.folder.mkdir()

@@ -1,13 +1,14 @@
 """Real Chromium, a real server, and people in their own browser contexts."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from scripts.packages import ensure_packages, find_program, has_emoji
+from scripts.setup import ensure_node, ensure_whole_client, only_one
 from tests.support.server import ServerProcess
 
 ARGUMENTS = [
@@ -30,10 +31,11 @@ AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # No longer than a module: while Playwright is open its loop runs, and no async test can.
-    chromium = (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    )
-    assert chromium, "Chromium is missing: install Debian's package chromium, or set CHROMIUM"
+    chromium = os.environ.get("CHROMIUM") or find_program("chromium")
+    ensure_packages({"fonts-noto-color-emoji": has_emoji})
+    with only_one():
+        ensure_node()
+        ensure_whole_client()
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield started

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from hubbub.cli import main, monit
 from hubbub.cli.fleet_start import NotUpError
 from hubbub.fleet import daemon
 from hubbub.fleet.processes import start_ticks
+from scripts.packages import find_program
 from tests.fleet.fleets import WORKER, ask, free_ports
 from tests.servers import free_port
 
@@ -50,8 +50,8 @@ class Shell:
             "grace_seconds": 2.0,
             "restarts": 2,
         } | settings
-        driver = "haproxy" if shutil.which("haproxy") else "none"
-        self.proxy = {"driver": driver, "http": f"127.0.0.1:{self.port}"}
+        find_program("haproxy")
+        self.proxy = {"driver": "haproxy", "http": f"127.0.0.1:{self.port}"}
         self.rollout = {"canary_seconds": 0.0, "drain_seconds": 0.2, "ready_seconds": 60.0}
         self.write()
 

@@ -21,6 +21,7 @@ from hubbub.fleet.control import call
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.processes import start_ticks
 from hubbub.fleet.settings import FleetSettings, ProxySettings, RolloutSettings
+from scripts.packages import find_program
 from tests.servers import PORTS, reserve
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -50,6 +51,8 @@ class Fleet:
 
     def start(self) -> None:
         """A supervisor as a child of ours; the fleet's workers may not be ready yet."""
+        if self.settings.proxy.driver != "none":
+            find_program(self.settings.proxy.driver)
         daemon.hand_over(self.settings)
         with (self.settings.log_dir / daemon.OUTPUT).open("ab") as output:
             self.supervisor = subprocess.Popen(

@@ -20,9 +20,10 @@ import redis
 from hubbub.fleet import local
 from hubbub.fleet.errors import FleetError
 from hubbub.fleet.local import Local, Service
+from scripts.packages import find_program
 from tests.cluster.people import PASSWORD
 from tests.fleet.fleets import Fleet, running_fleet
-from tests.servers import free_port, private_folder, unprivileged_user
+from tests.servers import find_postgresql, free_port, private_folder, unprivileged_user
 from tests.support.server import ServerProcess
 
 SECONDS = 60.0
@@ -31,6 +32,8 @@ SECONDS = 60.0
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """One that others may enter, for PostgreSQL is somebody else when we are root."""
+    find_postgresql()
+    find_program("redis-server")
     with private_folder("hubbub-local-", None) as made:
         made.chmod(0o755)
         yield made

@@ -1,7 +1,6 @@
 """The fleet's /metrics: complete, valid, and there whatever a worker does."""
 
 import asyncio
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +16,7 @@ from hubbub.fleet.host import Host, metrics_of
 from hubbub.fleet.metrics import Page, merged
 from hubbub.fleet.settings import load_settings
 from hubbub.fleet.table import Alarm, Process, Rollout
+from scripts.packages import find_program
 
 pytestmark = pytest.mark.anyio
 
@@ -53,9 +53,7 @@ def parse(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
 
 def check(text: str) -> None:
     """As Prometheus itself reads it; what promtool has to say of names is only advice."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian: prometheus)")
+    promtool = find_program("prometheus", "promtool")
     done = subprocess.run(
         [promtool, "check", "metrics"], input=text, capture_output=True, text=True, timeout=60
     )
@@ -261,6 +259,8 @@ def test_stays_small() -> None:
     program = f"""
 import resource
 from hubbub.fleet.metrics import Page
+
+from scripts.packages import find_program
 text = {WORKER!r} + "".join(
     f'http_seconds_bucket{{{{le="{{n}}",route="/api/route/{{n % 60}}"}}}} {{n}}\\n' for n in range(1500)
 )

@@ -1,7 +1,6 @@
 """Reloads, good and bad, of real workers behind a real HAProxy, while clients ask and stay connected."""
 
 import json
-import shutil
 import socket
 import sys
 import time
@@ -17,8 +16,6 @@ from hubbub.fleet.settings import FleetSettings, ProxySettings, RolloutSettings,
 from tests.fleet.fleets import PATIENCE, Fleet, ask, poke, running_fleet
 from tests.fleet.load import Load, load
 from tests.servers import free_port
-
-pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
 
 ROLLOUT = RolloutSettings(
     ready_seconds=60.0,

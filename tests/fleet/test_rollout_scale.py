@@ -1,6 +1,5 @@
 """More and fewer workers, asked for or by themselves, while clients ask and stay connected."""
 
-import shutil
 import socket
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -62,7 +61,6 @@ def test_a_worker_that_does_not_get_ready_is_no_worker() -> None:
         assert fleet.status()["fleet"]["wanted"] == 2
 
 
-@pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is not installed")
 def test_it_scales_by_itself_and_nobody_notices() -> None:
     port = free_port()
     with running_fleet(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import urllib.request
 from pathlib import Path
@@ -19,16 +18,11 @@ from hubbub.fleet.table import Process
 from tests.fleet.fleets import PATIENCE, Fleet, ask, running_fleet
 from tests.servers import free_port
 
-needs_haproxy = pytest.mark.skipif(
-    not shutil.which("haproxy", path=f"{os.environ['PATH']}:/usr/sbin"), reason="no haproxy"
-)
-
 
 def proxy_of(fleet: Fleet) -> dict[str, object]:
     return next(one for one in fleet.status()["processes"] if one["kind"] == "proxy")
 
 
-@needs_haproxy
 def test_the_proxy_is_supervised_adopted_and_told_who_serves() -> None:
     port = free_port()
     proxy = ProxySettings(http=f"127.0.0.1:{port}", stickiness="none")
@@ -60,7 +54,6 @@ def answer(port: int) -> str:
         return ""
 
 
-@needs_haproxy
 def test_a_fleet_that_cannot_have_its_proxy_ends_and_says_why() -> None:
     proxy = ProxySettings(http="nonsense")
     with running_fleet(proxy=proxy) as fleet:

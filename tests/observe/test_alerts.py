@@ -1,13 +1,14 @@
 """Every alert rule fires when it shall and resolves afterwards, as Prometheus itself evaluates it."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+
+from scripts.packages import find_program
 
 FOLDER = Path(__file__).parents[2] / "deploy/prometheus"
 RULES = FOLDER / "alerts.yml"
@@ -110,10 +111,7 @@ CASES: list[Case] = [
 
 @pytest.fixture
 def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        pytest.skip("promtool is not installed (Debian: prometheus)")
-    return found
+    return find_program("prometheus", "promtool")
 
 
 def rules() -> list[dict[str, Any]]:

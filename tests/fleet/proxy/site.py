@@ -23,6 +23,7 @@ from hubbub.fleet.proxy import Backend, Proxy
 from hubbub.fleet.proxy.haproxy import HAProxy
 from hubbub.fleet.proxy.nginx import Nginx
 from hubbub.fleet.settings import FleetSettings, ProxySettings
+from scripts.packages import find_program
 from tests.servers import PORTS, ServerError, end, free_port, private_folder, reserve
 
 SECONDS = 60.0
@@ -193,6 +194,7 @@ async def running_site(
     driver: str, backends: int = 2, *, tls: bool = True, ports: int = 8, **options: Any
 ) -> AsyncIterator[Site]:
     """The proxy with so many backends shown; `options` are of ProxySettings."""
+    find_program(driver)
     with private_folder("hubbub-proxy-", None) as folder:
         folder.chmod(0o755)
         first = free_ports(ports)
