@@ -18,10 +18,11 @@ IN_VENV := PATH="$(CURDIR)/$(VENV):$$PATH"
 COMPILE := $(VENV)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
 
-.PHONY: help setup setup-dev setup-bench run dev test chaos bench bench-quick coverage lint format lock clean
+.PHONY: help setup setup-dev setup-python setup-client setup-bench run dev test test-python test-client chaos \
+	bench bench-quick coverage lint format lock clean
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Install everything into .venv and build the browser client
 	@$(PYTHON) -m scripts.setup
@@ -35,12 +36,24 @@ run: setup ## Set up, then serve (HOST, PORT and DATA_DIR from the environment)
 dev: setup-dev ## Server and client together, both reloading when their sources change
 	@exec $(VENV)/python -m scripts.dev
 
-test: setup-dev ## Run every test; ARGS="-k word" goes to pytest
-	@$(VENV)/python -m scripts.test $(ARGS)
+test: setup-dev ## Run every test; ARGS="-k word" goes to pytest, STRICT=1 allows no flaky one
+	@$(VENV)/python -m scripts.test $(if $(filter-out 0,$(STRICT)),--strict) $(ARGS)
+
+setup-python: # What the tests of the server need before the first of them runs
+	@$(PYTHON) -m scripts.setup --dev --only python
+
+setup-client: # What the tests of the browser client need
+	@$(PYTHON) -m scripts.setup --dev --only client
+
+test-python: setup-python ## Run tests of the server alone: ARGS=tests/kernel/test_log.py
+	@$(VENV)/python -m scripts.test --only python $(ARGS)
+
+test-client: setup-client ## Run tests of the browser client alone: ARGS=tests/core/outbox.test.ts
+	@$(VENV)/python -m scripts.test --only client $(ARGS)
 
 chaos: setup-dev ## Run the whole fault suite (25 minutes); ARGS="--scenario split --seed 7" runs one
 	@$(if $(ARGS),true,HUBBUB_CHAOS_KILLS=$${HUBBUB_CHAOS_KILLS:-10} HUBBUB_CHAOS_SECONDS=$${HUBBUB_CHAOS_SECONDS:-20} \
-		$(VENV)/python -m scripts.test --only-python tests/chaos/test_kill.py tests/chaos/test_fuzz.py -s)
+		$(VENV)/python -m scripts.test --only python tests/chaos/test_kill.py tests/chaos/test_fuzz.py -s)
 	@$(VENV)/python -m chaos $(or $(ARGS),--all --seed $${HUBBUB_CHAOS_SEED:-1})
 
 setup-bench: # What the benchmark compares, measures with and draws with

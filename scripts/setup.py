@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -34,29 +35,36 @@ NOT_BUILT = {"node_modules", "dist", "coverage", "tests", "test-results"}
 NPM_CI = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-progress"]
 LOAD = ROOT / "bench" / "load"
 PEERS = (ROOT / "bench" / "peers" / "node", ROOT / "bench" / "ops" / "peers")
-# The narrowest of the `engines` in web/package-lock.json: (major, lowest minor), newest open.
-NODE_FITS = {22: 23, 24: 15}
-NODE_FITS_FROM = 26
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make setup", description="Install Hubbub into .venv.")
     parser.add_argument("--dev", action="store_true", help="also the tools for tests and linting")
     parser.add_argument("--bench", action="store_true", help="also what `make bench` compares")
+    parser.add_argument(
+        "--only", choices=("python", "client"), help="what one runner of tests needs"
+    )
     arguments = parser.parse_args()
     began = time.monotonic()
-    with only_one(), ThreadPoolExecutor(1) as beside:
-        done = [ensure_venv(), ensure_node()]
-        client = beside.submit(ensure_whole_client)
-        done += [
-            ensure_python_packages("dev" if arguments.dev else "runtime"),
-            ensure_project(),
-            arguments.dev and ensure_chaos(),
-            client.result(),
-            arguments.bench and ensure_bench(),
-        ]
-    if any(done):
+    with only_one():
+        done = ensure(arguments.dev, arguments.bench, arguments.only)
+    if done:
         tell(f"Ready after {time.monotonic() - began:.0f} s.")
+
+
+def ensure(dev: bool, bench: bool, only: str | None) -> bool:
+    """Whether anything was missing. `only` what tests of the server or of the client need: "python" or "client"."""
+    if only == "python":
+        steps = [ensure_venv(), ensure_python_packages("dev"), ensure_project(), ensure_chaos()]
+    elif only == "client":
+        steps = [ensure_venv(), ensure_node(), ensure_client_packages()]
+    else:
+        with ThreadPoolExecutor(1) as beside:
+            steps = [ensure_venv(), ensure_node()]
+            client = beside.submit(ensure_whole_client)
+            steps += [ensure_python_packages("dev" if dev else "runtime"), ensure_project()]
+            steps += [dev and ensure_chaos(), client.result(), bench and ensure_bench()]
+    return any(steps)
 
 
 @contextmanager
@@ -256,11 +264,17 @@ def node_version(node: str | Path) -> str:
 
 
 def node_fits(version: str) -> bool:
-    found = re.match(r"v(\d+)\.(\d+)\.", version)
-    if not found:
+    """Whether `node --version` is one that web/package.json names: `^24.15.0`, or `>=26.0.0`, or another."""
+    engines = json.loads((WEB / "package.json").read_text())["engines"]["node"]
+    found = version.removeprefix("v").split(".")
+    if not all(number.isdigit() for number in found):
         return False
-    major, minor = int(found[1]), int(found[2])
-    return major >= NODE_FITS_FROM or minor >= NODE_FITS.get(major, minor + 1)
+    numbers = [int(number) for number in found]
+    for wanted in engines.split(" || "):
+        least = [int(number) for number in re.findall(r"\d+", wanted)]
+        if numbers >= least and (wanted.startswith(">=") or numbers[0] == least[0]):
+            return True
+    return False
 
 
 def ensure_node() -> bool:
@@ -289,8 +303,12 @@ def client_sources() -> list[Path]:
 
 def ensure_whole_client() -> bool:
     """The browser client's packages, and the client itself."""
-    packages = ensure_node_packages(WEB, "Installing the browser client's packages")
+    packages = ensure_client_packages()
     return ensure_client() or packages
+
+
+def ensure_client_packages() -> bool:
+    return ensure_node_packages(WEB, "Installing the browser client's packages")
 
 
 def ensure_client() -> bool:

@@ -1,114 +1,112 @@
-"""`make test`: every test of the server and of the browser client, with both closing lines last."""
+"""`make test`: every test of the server and of the browser client, with both closing lines last.
+
+A test that failed is run once more, alone, at the end. If it passes then, it is called flaky; the run is green with
+one such test and red with two, and `--strict` allows none. Nothing else is tried again.
+"""
 
 import argparse
-import json
-import os
-import signal
 import subprocess
-import sys
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import dataclass
 
-from scripts.house import BIN, ROOT, WEB, fail, tell, tool_environment
+from scripts.house import BIN, ROOT, fail, tell
 from scripts.packages import TESTS, ensure_packages
+from scripts.runners import Run, repeat_pytest, repeat_vitest, run_pytest, run_vitest
 
 LEAST_COVERED = 90
 """Percent of the server's lines and branches."""
-LEAST_COVERED_CLIENT = 80
-"""Percent of lines of the client's core; its interface is driven by the browser tests instead."""
-CLIENT_MS = 60_000
-"""How long a test of the client may take; vitest's own five seconds are too few beside the other tests."""
-TAIL = 4096
-WORKERS = (os.cpu_count() or 1) + 1
-"""One more than the cores: much of a test's time is waiting for the servers it started."""
-RESTARTS = ("--max-worker-restart", "1")
-"""xdist begins the file of a test that hung anew: a test that hangs always must not take its time for ever."""
+MOST_FLAKY = 1
+"""Tests of one run that may pass only the second time."""
+MOST_REPEATED = 8
+"""With more failures than that something is broken, and to run them all again would only take time."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`flaky` are names of tests; `broken` also names what failed beside the tests."""
+
+    flaky: tuple[str, ...]
+    broken: tuple[str, ...]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make test", allow_abbrev=False)
-    parser.add_argument("--only-python", action="store_true", help="leave out the client's tests")
+    parser.add_argument("--only", choices=("python", "client"), help="leave the other runner out")
+    parser.add_argument("--strict", action="store_true", help="a flaky test is a failure")
     parser.add_argument("--coverage", action="store_true", help="measure what the tests reach")
-    options, pytest_arguments = parser.parse_known_args()
+    options, arguments = parser.parse_known_args()
+    if options.only:
+        test_one(options.only, arguments)
+    elif options.coverage:
+        test_coverage(arguments)
+    else:
+        test_everything(arguments, options.strict)
+
+
+def test_one(which: str, arguments: Sequence[str]) -> None:
+    """One runner, for somebody who waits for it: nothing is tried again."""
+    if which == "python":
+        run = run_pytest(arguments)
+    else:
+        run = run_vitest(arguments)
+        tell(run.output)
+        tell(run.closing)
+    raise SystemExit(run.status)
+
+
+def test_everything(arguments: Sequence[str], strict: bool) -> None:
     ensure_packages(TESTS)
-    failed = []
-    with ThreadPoolExecutor(1) as beside:
-        client = None if options.only_python else beside.submit(run_vitest, options.coverage)
-        status, closing = run_pytest(pytest_arguments, options.coverage)
-    if status:
-        failed.append("pytest")
-    if options.coverage and not report_coverage():
+    server, client = run_both(arguments, coverage=False)
+    verdict = judge({"pytest": (server, repeat_pytest), "vitest": (client, repeat_vitest)})
+    close([server, client], verdict.flaky)
+    if verdict.broken:
+        fail(f"Failed: {', '.join(verdict.broken)}.")
+    if len(verdict.flaky) > (0 if strict else MOST_FLAKY):
+        fail(f"Passed only the second time: {', '.join(verdict.flaky)}.")
+
+
+def test_coverage(arguments: Sequence[str]) -> None:
+    """Also fails when too little of the code was reached."""
+    ensure_packages(TESTS)
+    runs = dict(zip(("pytest", "vitest"), run_both(arguments, coverage=True), strict=True))
+    failed = [name for name, run in runs.items() if run.status]
+    if not report_coverage():
         failed.append("coverage")
-    closings = [closing]
-    if client is not None:
-        status, closing, output = client.result()
-        tell(output)
-        closings.append(closing)
-        if status:
-            failed.append("vitest")
-    tell("")
-    for line in closings:
-        tell(line)
+    close(list(runs.values()))
     if failed:
         fail(f"Failed: {', '.join(failed)}.")
 
 
-def run_pytest(arguments: Sequence[str], coverage: bool) -> tuple[int, str]:
-    """pytest's status and its own closing line; its output is shown as it comes."""
-    runner = ["-m", "coverage", "run", "-m", "pytest"] if coverage else ["-m", "pytest"]
-    color = ["--color=yes"] if sys.stdout.isatty() else []
-    # With -s a person watches what one test after the other prints. tests/conftest.py orders the files.
-    spread = (
-        []
-        if "-s" in arguments
-        else ["-n", str(WORKERS), "--dist", "loadfile", "--no-loadscope-reorder", *RESTARTS]
-    )
-    if coverage:
-        subprocess.run([BIN / "coverage", "erase"], cwd=ROOT, check=True)
-    # Hundreds of processes are started: not each shall compile everything anew.
-    environment = tool_environment()
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    command = [str(BIN / "python"), *runner, *color, *spread, *arguments]
-    status, tail = run_shown(command, ROOT, environment)
-    lines = [line for line in tail.splitlines() if line.strip()]
-    return status, lines[-1] if lines else f"pytest said nothing and ended with status {status}"
+def run_both(arguments: Sequence[str], coverage: bool) -> tuple[Run, Run]:
+    """pytest, and vitest beside it, whose output is shown when both are done."""
+    with ThreadPoolExecutor(1) as beside:
+        client = beside.submit(run_vitest, (), coverage)
+        server = run_pytest(arguments, coverage)
+    tell(client.result().output)
+    return server, client.result()
 
 
-def run_vitest(coverage: bool) -> tuple[int, str, str]:
-    """vitest's status, a closing line made from the counts it reports, and its output."""
-    with tempfile.TemporaryDirectory(prefix="hubbub-vitest-") as folder:
-        report = Path(folder) / "report.json"
-        reporters = [f"--testTimeout={CLIENT_MS}", f"--hookTimeout={CLIENT_MS}"]
-        reporters += ["--reporter=default", "--reporter=json", f"--outputFile.json={report}"]
-        measured = [
-            "--coverage.enabled",
-            "--coverage.include=src/core/**",
-            "--coverage.reporter=text",
-            f"--coverage.thresholds.lines={LEAST_COVERED_CLIENT}",
-        ]
-        done = subprocess.run(
-            ["npm", "test", "--silent", "--", *reporters, *(measured if coverage else [])],
-            cwd=WEB,
-            env=tool_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        status, output = done.returncode, done.stdout
-        try:
-            counts = json.loads(report.read_text())
-        except (FileNotFoundError, ValueError):
-            return status or 1, f"vitest wrote no report and ended with status {status}", output
-    passed, failed = counts["numPassedTests"], counts["numFailedTests"]
-    skipped = counts["numPendingTests"] + counts["numTodoTests"]
-    if not passed + failed:
-        status = status or 1
-    line = f"vitest: {passed} passed, {failed} failed"
-    return status, line + (f", {skipped} skipped" if skipped else ""), output
+def judge(runs: dict[str, tuple[Run, Callable[[str], Run]]]) -> Verdict:
+    """Runs each test that failed once more, alone; beside each run stands how to do that."""
+    broken = [name for name, (run, _) in runs.items() if run.status and not run.explained]
+    failed = [(test, repeat) for run, repeat in runs.values() for test in run.outcomes.failed]
+    if len(failed) > MOST_REPEATED:
+        return Verdict((), (*broken, f"{len(failed)} tests"))
+    flaky: list[str] = []
+    for test, repeat in failed:
+        tell(f"\nOnce more, alone: {test}")
+        (flaky if repeat(test).passed else broken).append(test)
+    return Verdict(tuple(flaky), tuple(broken))
+
+
+def close(runs: Sequence[Run], flaky: Sequence[str] = ()) -> None:
+    """The last lines: what was flaky, and each runner's own closing line."""
+    tell("")
+    for name in flaky:
+        tell(f"flaky: {name}")
+    for run in runs:
+        tell(run.closing)
 
 
 def report_coverage() -> bool:
@@ -116,35 +114,6 @@ def report_coverage() -> bool:
     subprocess.run([BIN / "coverage", "combine", "--quiet"], cwd=ROOT)
     done = subprocess.run([BIN / "coverage", "report", f"--fail-under={LEAST_COVERED}"], cwd=ROOT)
     return done.returncode == 0
-
-
-def run_shown(command: Sequence[str], cwd: Path, environment: Mapping[str, str]) -> tuple[int, str]:
-    """Runs a tool and passes its output on at once; its status, and the end of what it printed.
-
-    Ctrl-C reaches the tool too, which then gets the time to stop its servers.
-    """
-    process = subprocess.Popen(
-        command,
-        cwd=cwd,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-    tail = b""
-    try:
-        assert process.stdout
-        while chunk := os.read(process.stdout.fileno(), 65536):
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.flush()
-            tail = (tail + chunk)[-TAIL:]
-    except KeyboardInterrupt:
-        process.wait()
-        raise SystemExit(130) from None
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    return process.wait(), tail.decode(errors="replace")
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import "./scripts/node.mjs";
 import { defineConfig, mergeConfig } from "vitest/config";
 import vite from "./vite.config.ts";
 
