@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hubbub.fleet.control import call
 from hubbub.fleet.errors import FleetError
+from hubbub.fleet.processes import start_ticks
 from hubbub.fleet.settings import FleetSettings, SettingsError, dump_settings, parse_settings
 
 SETTINGS = "settings.json"
@@ -22,6 +23,8 @@ START_SECONDS = 60.0
 SHOWN = 2_000
 """Bytes of what a supervisor that did not start has said."""
 WATCHDOG_SECONDS = 30
+LOCK_SECONDS = 30.0
+"""How long a starting process of a supervisor that was killed may keep its lock, on the busiest machine."""
 
 
 def start(settings: FleetSettings, seconds: float = START_SECONDS) -> int:
@@ -134,20 +137,28 @@ def detach(words: list[str], output: Path) -> None:
 def take_lock(directory: Path) -> int:
     """Holds the directory until this process ends. Raises FleetError when another one does."""
     descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise FleetError(
-            f"Another supervisor (process {holder(directory)}) runs for {directory}."
-        ) from None
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            # One who only looks has it for a moment. A process that a killed supervisor was starting shares its lock
+            # until it runs its own program.
+            pid = written_pid(descriptor)
+            if start_ticks(pid) or time.monotonic() > deadline:
+                os.close(descriptor)
+                raise FleetError(
+                    f"Another supervisor (process {pid}) runs for {directory}."
+                ) from None
+            time.sleep(0.02)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
 
 
 def holder(directory: Path) -> int:
-    """The pid of the supervisor that holds the directory; 0 when none does."""
+    """The pid of the supervisor that holds the directory; 0 when none does, -1 when it has not said its pid yet."""
     try:
         descriptor = os.open(directory / LOCK, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -157,10 +168,16 @@ def holder(directory: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return int(os.pread(descriptor, 20, 0) or b"0") or -1
+        pid = written_pid(descriptor)
+        return pid if pid == -1 or start_ticks(pid) else 0
     finally:
         os.close(descriptor)
     return 0
+
+
+def written_pid(lock: int) -> int:
+    """The pid in the lock's file, of who holds it or did so last; -1 when there is none."""
+    return int(os.pread(lock, 20, 0) or b"0") or -1
 
 
 def notify(text: str) -> None:

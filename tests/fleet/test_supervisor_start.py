@@ -1,10 +1,16 @@
 """What a start needs: the proxy, the services, and numbers that are remembered."""
 
+import fcntl
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -158,3 +164,50 @@ def test_an_older_supervisor_takes_over_from_a_newer_one(tmp_path: Path) -> None
     older = State(parse_settings({"directory": str(tmp_path)}))
     assert older.table.processes == state.table.processes
     assert older.settings == settings
+
+
+HOLDER = """
+import os, sys
+from pathlib import Path
+from hubbub.fleet.daemon import take_lock
+
+take_lock(Path(sys.argv[1]))
+if os.fork():
+    print("has it", flush=True)
+os.read(0, 1)
+"""
+
+
+def test_what_a_killed_supervisor_was_starting_does_not_hold_its_directory(tmp_path: Path) -> None:
+    """A process it has forked has its lock until it runs a program of its own."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE) as killed, ThreadPoolExecutor() as pool:
+        assert killed.stdin is not None
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == b"has it\n"
+        assert daemon.holder(tmp_path) == killed.pid
+        with pytest.raises(FleetError, match=rf"\(process {killed.pid}\) runs for"):
+            daemon.take_lock(tmp_path)
+        killed.kill()
+        killed.wait()
+        assert daemon.holder(tmp_path) == 0
+        taking = pool.submit(daemon.take_lock, tmp_path)
+        time.sleep(0.1)
+        assert not taking.done(), "the process that was started has it still"
+        killed.stdin.close()
+        os.close(taking.result(PATIENCE))
+
+
+def test_a_look_at_who_holds_a_directory_does_not_keep_it_from_its_supervisor(
+    tmp_path: Path,
+) -> None:
+    os.close(daemon.take_lock(tmp_path))
+    with (tmp_path / daemon.LOCK).open() as looking, ThreadPoolExecutor() as pool:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        # As if it were the one before.
+        (tmp_path / daemon.LOCK).write_text("999999999")
+        taking = pool.submit(daemon.take_lock, tmp_path)
+        time.sleep(0.1)
+        assert not taking.done()
+        fcntl.flock(looking, fcntl.LOCK_UN)
+        os.close(taking.result(PATIENCE))
