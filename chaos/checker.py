@@ -27,6 +27,7 @@ KINDS = {
     "read_mark": "a read mark is behind what was acknowledged, or moved back",
     "memory": "a node's memory did not return to near where it was",
     "fault": "a fault that was planned did not happen",
+    "idle": "there was nothing to check",
 }
 
 
@@ -43,8 +44,9 @@ class Violation:
 
 
 def check_all(logs: Sequence[ClientLog], truth: Truth) -> list[Violation]:
-    """Every violation, the log's own first."""
+    """Every violation; first whether there was anything to check, then the log's own."""
     return [
+        *check_load(logs),
         *check_log(truth),
         *check_state(truth),
         *check_commands(logs, truth),
@@ -56,6 +58,14 @@ def check_all(logs: Sequence[ClientLog], truth: Truth) -> list[Violation]:
 def deliveries(logs: Iterable[ClientLog]) -> int:
     """How many entries the clients received in all."""
     return sum(isinstance(e, Seen) for log in logs for events in log.seen.values() for e in events)
+
+
+def check_load(logs: Sequence[ClientLog]) -> Iterator[Violation]:
+    """Something was acknowledged and something delivered: else every other check holds of nothing."""
+    if not any(log.acknowledged for log in logs):
+        yield Violation("idle", "clients", "nothing was acknowledged")
+    if not deliveries(logs):
+        yield Violation("idle", "clients", "nothing was delivered")
 
 
 # The log and the tables.

@@ -118,6 +118,11 @@ def acknowledge_read(_truth: Truth, alice: ClientLog, *_: ClientLog) -> None:
     alice.acknowledged["r"] = (6, "")
 
 
+def see_nothing(_truth: Truth, *clients: ClientLog) -> None:
+    for client in clients:
+        client.seen.clear()
+
+
 FAULTS: list[tuple[str, Fault]] = [
     ("lost", lambda truth, alice, bob, eve: alice.acknowledged.update(k1=(5, "m1"))),
     ("lost", lambda truth, alice, bob, eve: alice.acknowledged.update(k1=(1, "m9"))),
@@ -142,6 +147,8 @@ FAULTS: list[tuple[str, Fault]] = [
     ("state", lambda truth, alice, bob, eve: truth.reactions.add(("m1", "x", BOB))),
     ("read_mark", lambda truth, alice, bob, eve: mark(truth, 4, 2)),
     ("read_mark", acknowledge_read),
+    ("idle", lambda truth, alice, bob, eve: alice.acknowledged.clear()),
+    ("idle", see_nothing),
 ]
 
 
