@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
@@ -12,11 +13,19 @@ import uvloop
 
 from chaos.mutations import PROOFS
 from chaos.report import write_page
-from chaos.scenarios import SCENARIOS, Result, mutated, run_scenario
+from chaos.scenarios import LEAST_SECONDS, SCENARIOS, Result, Scenario, mutated, run_scenario
 from chaos.servers import StartError
 
 SHOWN = 15
 SEEDS = 20
+MOST_CLIENTS = 10_000
+"""As many as the largest scenario has: more run out of ports and open files."""
+MOST_NODES = 8
+"""They start together, within START_SECONDS; on two cores so many take a minute."""
+MOST_SECONDS = 480.0
+"""Tokens live for fifteen minutes, clocks jump by four, and the start takes its time."""
+MOST_SEED = 2**53
+"""A fault carries the seed as a float."""
 NAMED = (
     "node-killed",
     "rolling-kill",
@@ -37,38 +46,70 @@ def say(sentence: str) -> None:
 
 def parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="hubbub-chaos", description=__doc__)
-    parser.add_argument("--scenario", choices=sorted(SCENARIOS), default="mixed")
-    parser.add_argument("--seed", type=int, default=random.randrange(2**31))
-    parser.add_argument("--seconds", type=float, help="how long the faults last")
-    parser.add_argument("--clients", type=int)
-    parser.add_argument("--nodes", type=int)
-    parser.add_argument("--no-redis", action="store_true", help="nodes meet in the database alone")
-    parser.add_argument("--mutate", choices=sorted(PROOFS), help="what to switch off: must go red")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--scenario", choices=sorted(SCENARIOS), default="mixed")
+    what.add_argument("--mutate", choices=sorted(PROOFS), help="what to switch off: must go red")
+    what.add_argument("--all", action="store_true", help=f"everything, `mixed` with {SEEDS} seeds")
+    parser.add_argument("--seed", type=number(int, 0, MOST_SEED), default=random.randrange(2**31))
     parser.add_argument(
-        "--all", action="store_true", help=f"everything, `mixed` with {SEEDS} seeds"
+        "--seconds",
+        type=number(float, LEAST_SECONDS, MOST_SECONDS),
+        help="how long the faults last",
     )
-    return parser.parse_args(words)
+    parser.add_argument("--clients", type=number(int, 1, MOST_CLIENTS))
+    parser.add_argument("--nodes", type=number(int, 1, MOST_NODES))
+    parser.add_argument("--no-redis", action="store_true", help="one node by itself")
+    options = parser.parse_args(words)
+    sized = any(vars(options)[name] for name in ("seconds", "clients", "nodes", "no_redis"))
+    if sized and (options.all or options.mutate):
+        parser.error("--all and --mutate have numbers of their own: only --seed goes with them.")
+    return options
 
 
-def run_one(options: argparse.Namespace) -> Result:
-    """One run as asked for, shown. Raises StartError."""
-    proof = PROOFS.get(options.mutate)
-    scenario = SCENARIOS[proof.scenario if proof else options.scenario]
+def number(kind: Callable[[str], float], least: float, most: float) -> Callable[[str], float]:
+    """A reader of an option that must be from `least` to `most`."""
+
+    def read(word: str) -> float:
+        try:
+            value = kind(word)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            what = "whole number" if kind is int else "number"
+            told = f"{word} is no {what} from {least:,.0f} to {most:,.0f}"
+            raise argparse.ArgumentTypeError(told)
+        return value
+
+    return read
+
+
+def asked(options: argparse.Namespace) -> Scenario:
+    """The scenario as it is asked for, with its numbers."""
+    if options.mutate:
+        proof = PROOFS[options.mutate]
+        scenario = SCENARIOS[proof.scenario]
+        shape = mutated(scenario.shape, options.mutate)
+        return replace(scenario, seconds=proof.seconds, shape=shape)
+    scenario = SCENARIOS[options.scenario]
     shape = scenario.shape
-    if proof:
-        scenario = replace(scenario, seconds=proof.seconds)
-        shape = mutated(shape, options.mutate)
+    if options.no_redis:
+        shape = replace(shape, redis=False, nodes=1)
+    if options.nodes:
+        shape = replace(shape, nodes=options.nodes)
     if options.clients:
         share = options.clients / shape.clients
         writers = max(8, int(shape.writers * min(1.0, share)))
         shape = replace(shape, clients=options.clients, writers=writers)
-    if options.nodes:
-        shape = replace(shape, nodes=options.nodes)
-    if options.no_redis:
-        shape = replace(shape, redis=False)
-    seconds = options.seconds or scenario.seconds
+    return replace(scenario, seconds=options.seconds or scenario.seconds, shape=shape)
+
+
+def run_one(options: argparse.Namespace) -> Result:
+    """One run as asked for, shown. Raises StartError."""
+    scenario = asked(options)
     say(f"{scenario.name}, seed {options.seed}: {scenario.about}")
-    result: Result = uvloop.run(run_scenario(scenario, options.seed, seconds, shape, say))
+    result: Result = uvloop.run(
+        run_scenario(scenario, options.seed, scenario.seconds, scenario.shape, say)
+    )
     show(result)
     return result
 

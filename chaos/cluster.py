@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from chaos.links import Link
-from chaos.people import MOVING, SECRET_ROOM, STABLE, Workspace, found_workspace
+from chaos.people import Workspace, found_workspace, plan_clients
 from chaos.servers import Balancers, Node, Postgresql, Redis, StartError, migrate
 from scripts.house import ROOT, find_tool
 from tests.servers import private_folder, unprivileged_user
@@ -30,7 +30,8 @@ class Shape:
 
     nodes: int = 3
     clients: int = 120
-    writers: int = 30
+    writers: int = 20
+    """Of those who are in no moving room."""
     rate: float = 2.0
     room_size: int = 40
     moving: int = 2
@@ -202,7 +203,7 @@ async def start_clients(cluster: Cluster) -> None:
     shape = cluster.shape
     cluster.balancers = Balancers(cluster.nodes, -(-shape.clients // PER_BALANCER))
     await cluster.balancers.start()
-    plans = plan_clients(cluster)
+    plans = plan_clients(cluster.workspace, shape.writers)
     for number, start in enumerate(range(0, len(plans), PER_SWARM)):
         document = {
             "seed": f"{cluster.seed} {number}",
@@ -219,12 +220,20 @@ async def start_clients(cluster: Cluster) -> None:
 
 
 def start_genuine(cluster: Cluster, plans: Sequence[dict[str, Any]]) -> None:
-    """Second devices of people who also have a light client, with the libraries that people use."""
+    """Second devices of people who also have a light client, with the libraries that people use.
+
+    Raises StartError.
+    """
     assert cluster.balancers is not None
+    if not cluster.shape.genuine:
+        return
     node = find_tool("node")
-    programs: dict[str, list[str]] = {"python": [sys.executable, "-m", "chaos.genuine"]}
-    if node is not None:
-        programs["stock"] = [node, str(ROOT / "chaos" / "stock.mjs")]
+    if node is None:
+        raise StartError("Node.js is not installed; `make setup` brings it.")
+    programs = {
+        "python": [sys.executable, "-m", "chaos.genuine"],
+        "stock": [node, str(ROOT / "chaos" / "stock.mjs")],
+    }
     readers = [(place, plan) for place, plan in enumerate(plans) if plan["role"] != "mover"]
     for name, program in programs.items():
         people = [readers[number % len(readers)] for number in range(cluster.shape.genuine)]
@@ -240,34 +249,7 @@ def start_genuine(cluster: Cluster, plans: Sequence[dict[str, Any]]) -> None:
                 for number, (place, plan) in enumerate(people)
             ],
         }
-        if people:
-            cluster.swarms.append(SwarmProcess(cluster.folder, name, program, document))
-
-
-def plan_clients(cluster: Cluster) -> list[dict[str, Any]]:
-    """Who follows and does what: writers are spread over the rooms; those of moving rooms come and go."""
-    shape, workspace = cluster.shape, cluster.workspace
-    rooms = {user: r.id for r in workspace.rooms if r.purpose == STABLE for user in r.members}
-    moving = [room for room in workspace.rooms if room.purpose == MOVING]
-    (secret,) = (room.id for room in workspace.rooms if room.purpose == SECRET_ROOM)
-    step = max(1, len(workspace.people) // max(1, shape.writers))
-    plans = []
-    for place, person in enumerate(workspace.people):
-        mine = [room for room in moving if person.id in room.members][:1]
-        role = "mover" if mine else "writer" if place % step == 0 else "reader"
-        plans.append(
-            {
-                "name": f"c{place}",
-                "user": person.id,
-                "token": person.token,
-                "room": rooms[person.id],
-                "role": role,
-                "moving": [room.id for room in mine],
-                "secret": secret if place else "",
-                "people": list(mine[0].members) if mine else [],
-            }
-        )
-    return plans
+        cluster.swarms.append(SwarmProcess(cluster.folder, name, program, document))
 
 
 async def stop(cluster: Cluster) -> None:

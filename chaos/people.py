@@ -6,7 +6,9 @@ Signing up costs a slow hash for each person, by design; here everybody has a se
 import hashlib
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 from argon2 import PasswordHasher
@@ -20,6 +22,8 @@ DAY_MS = 86_400_000
 STABLE = "stable"
 MOVING = "moving"
 SECRET_ROOM = "secret"
+MOST_MOVERS = 20
+"""Those who come and go in one room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,54 @@ def email(place: int) -> str:
     return f"person{place}@example.com"
 
 
-def found_workspace(url: str, people: int, room_size: int, moving: int, seed: int) -> Workspace:
-    """Writes a workspace: everybody is in one stable room of `room_size`, and some also in a moving one.
+def make_rooms(
+    everybody: Sequence[str], room_size: int, moving: int, chance: random.Random
+) -> list[Room]:
+    """Everybody in one stable room of `room_size`, some also in one of the moving rooms, and a secret one.
 
-    Raises psycopg.Error.
+    At most a third come and go, if a moving room of that size has two at least. Somebody is always in none: where that
+    cannot be, there are fewer of them.
     """
-    chance = random.Random(seed)
+    parts = [everybody[start : start + room_size] for start in range(0, len(everybody), room_size)]
+    moving = min(moving, (len(everybody) - 1) // 2)
+    size = max(2, min(MOST_MOVERS, len(everybody) // max(1, 3 * moving)))
+    movers = chance.sample(everybody, moving * size)
+    groups = [movers[start : start + size] for start in range(0, len(movers), size)]
+    return [
+        *(Room(new_id(), STABLE, inside[0], tuple(inside)) for inside in parts),
+        *(Room(new_id(), MOVING, inside[0], tuple(inside)) for inside in groups),
+        Room(new_id(), SECRET_ROOM, everybody[0], (everybody[0],)),
+    ]
+
+
+def plan_clients(workspace: Workspace, writers: int) -> list[dict[str, Any]]:
+    """Who follows and does what: those of moving rooms come and go, and of the others so many write, or all of them."""
+    stable = {user: r.id for r in workspace.rooms if r.purpose == STABLE for user in r.members}
+    moving = {user: r for r in workspace.rooms if r.purpose == MOVING for user in r.members}
+    (secret,) = (room.id for room in workspace.rooms if room.purpose == SECRET_ROOM)
+    others = [person.id for person in workspace.people if person.id not in moving]
+    writers = min(writers, len(others))
+    writing = {others[number * len(others) // writers] for number in range(writers)}
+    plans = []
+    for place, person in enumerate(workspace.people):
+        room = moving.get(person.id)
+        plans.append(
+            {
+                "name": f"c{place}",
+                "user": person.id,
+                "token": person.token,
+                "room": stable[person.id],
+                "role": "mover" if room else "writer" if person.id in writing else "reader",
+                "moving": [room.id] if room else [],
+                "secret": secret if place else "",
+                "people": list(room.members) if room else [],
+            }
+        )
+    return plans
+
+
+def found_workspace(url: str, people: int, room_size: int, moving: int, seed: int) -> Workspace:
+    """Writes a workspace of so many people and the rooms of `make_rooms`. Raises psycopg.Error."""
     now = time.time_ns() // 1_000_000
     tokens = Tokens([SECRET])
     workspace = Workspace()
@@ -80,13 +126,7 @@ def found_workspace(url: str, people: int, room_size: int, moving: int, seed: in
         token = tokens.issue(user, session, role, now)
         workspace.people.append(Person(user, token, email(place)))
     everybody = [person.id for person in workspace.people]
-    for start in range(0, people, room_size):
-        inside = everybody[start : start + room_size]
-        workspace.rooms.append(Room(new_id(), STABLE, inside[0], tuple(inside)))
-    for _ in range(moving):
-        inside = chance.sample(everybody, min(20, people))
-        workspace.rooms.append(Room(new_id(), MOVING, inside[0], tuple(inside)))
-    workspace.rooms.append(Room(new_id(), SECRET_ROOM, everybody[0], (everybody[0],)))
+    workspace.rooms = make_rooms(everybody, room_size, moving, random.Random(seed))
     streams += [(room.id, "room") for room in workspace.rooms]
     home = new_id()
     streams.append((home, "workspace"))

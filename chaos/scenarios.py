@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from chaos.checker import Violation, check_all, deliveries
 from chaos.cluster import Cluster, Shape, running_cluster
-from chaos.faults import Fault, heal, inject, mix
+from chaos.faults import DEAF_SECONDS, Fault, heal, inject, mix
 from chaos.records import ClientLog, read_logs
 from chaos.servers import StartError
 from chaos.truth import read_heads, read_truth
@@ -17,6 +17,8 @@ from chaos.truth import read_heads, read_truth
 CONVERGE_SECONDS = 10.0
 MEMORY_FACTOR = 1.5
 MEMORY_SLACK = 64_000_000
+LEAST_SECONDS = 3.0
+"""So that there is something to lose before the first fault, and time for it to hurt."""
 Schedule = Callable[[int, float, Shape], list[Fault]]
 Say = Callable[[str], None]
 
@@ -30,6 +32,9 @@ class Scenario:
     shape: Shape
     seconds: float
     schedule: Schedule
+    least_nodes: int = 1
+    least_seconds: float = LEAST_SECONDS
+    needs_redis: bool = False
 
 
 @dataclass(slots=True)
@@ -59,8 +64,8 @@ class Result:
         return times[min(len(times) - 1, int(share * len(times)))] if times else 0.0
 
 
-def kill_one(_seed: int, _seconds: float, _shape: Shape) -> list[Fault]:
-    return [Fault(2.0, "kill-node", 0, 8.0)]
+def kill_one(_seed: int, seconds: float, _shape: Shape) -> list[Fault]:
+    return [Fault(2.0, "kill-node", 0, min(8.0, seconds - 2))]
 
 
 def roll(_seed: int, seconds: float, shape: Shape) -> list[Fault]:
@@ -123,8 +128,19 @@ SCENARIOS = {
             Shape(redis=True),
             25,
             stall_one,
+            least_nodes=2,
+            least_seconds=4 + DEAF_SECONDS,
+            needs_redis=True,
         ),
-        Scenario("redis-gone", "no Redis for a minute", Shape(redis=True), 65, lose_redis),
+        Scenario(
+            "redis-gone",
+            "no Redis for a minute",
+            Shape(redis=True),
+            65,
+            lose_redis,
+            least_seconds=6,
+            needs_redis=True,
+        ),
         Scenario(
             "failover",
             "the primary database is lost under load, the replica promoted",
@@ -152,6 +168,9 @@ SCENARIOS = {
             Shape(nodes=4, redis=True),
             20,
             split_redis,
+            least_nodes=2,
+            least_seconds=6,
+            needs_redis=True,
         ),
         Scenario(
             "full-disk",
@@ -179,7 +198,7 @@ def mutated(shape: Shape, mutation: str) -> Shape:
         shape,
         clients=40,
         genuine=0,
-        writers=30,
+        writers=40,
         rate=20.0,
         room_size=40,
         moving=0,
@@ -188,10 +207,24 @@ def mutated(shape: Shape, mutation: str) -> Shape:
     )
 
 
+def check_asked(scenario: Scenario, seconds: float, shape: Shape) -> None:
+    """Raises StartError for a run that the product refuses, or that would show nothing."""
+    name = scenario.name
+    if scenario.needs_redis and not shape.redis:
+        raise StartError(f"{name} is about Redis, and there is none.")
+    if shape.nodes < scenario.least_nodes:
+        raise StartError(f"{name} needs at least {scenario.least_nodes} nodes.")
+    if shape.nodes > 1 and not shape.redis:
+        raise StartError("several nodes need Redis; without it there can be one.")
+    if not seconds >= scenario.least_seconds:
+        raise StartError(f"{name} needs at least {scenario.least_seconds:g} seconds.")
+
+
 async def run_scenario(
     scenario: Scenario, seed: int, seconds: float, shape: Shape, say: Say
 ) -> Result:
     """Starts a cluster, hurts it, lets it heal, and checks. Raises StartError when it cannot be started."""
+    check_asked(scenario, seconds, shape)
     began = time.monotonic()
     result = Result(scenario.name, seed, shape.clients, shape.mutation)
     faults = scenario.schedule(seed, seconds, shape)
