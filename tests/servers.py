@@ -3,7 +3,6 @@
 Each is a context manager over a folder of its own, so a fault test can start as many as it needs.
 """
 
-import fcntl
 import os
 import pwd
 import random
@@ -14,12 +13,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import IO
 
 import psycopg
 from psycopg import sql
@@ -29,9 +27,11 @@ from scripts.packages import ensure_packages, find_program, has_postgresql
 
 PATIENCE = 120.0
 """Seconds a server may take to start or stop; slow machines need them, fast ones never wait."""
-TRIES = 5
 PORTS = range(10_000, 32_000)
-_ports: set[int] = set()
+TRIES = 1_000
+HELD = 512
+"""So many ports a process holds; the oldest, whose servers run or have ended, make room: open files have a limit."""
+_held: deque[socket.socket] = deque()
 
 
 class ServerError(Exception):
@@ -39,36 +39,45 @@ class ServerError(Exception):
 
 
 def free_port() -> int:
-    """A loopback port that nothing listens on, kept from every other test process while this one lives.
+    """A port of this process's own; see `free_ports`."""
+    return free_ports(1)
 
-    It lies below the ports that Linux gives to outgoing connections: a client that tries to come back to a stopped
-    server would sooner or later be given that server's own port, and hold it.
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row which nobody else has or gets.
+
+    They lie below the ports that Linux gives to outgoing connections: a client that tries to come back to a stopped
+    server would sooner or later be given that server's own port, and hold it. Raises ServerError.
     """
-    for port in random.sample(PORTS, len(PORTS)):
-        if port in _ports or not reserve(port):
-            continue
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                _ports.add(port)
-                return port
-        except OSError:
-            continue
+    for _ in range(TRIES):
+        first = random.randrange(PORTS.start, PORTS.stop - count + 1)
+        with ExitStack() as row:
+            try:
+                held = [row.enter_context(hold(port)) for port in range(first, first + count)]
+            except OSError:
+                continue
+            row.pop_all()
+        _held.extend(held)
+        while len(_held) > HELD:
+            _held.popleft().close()
+        return first
     raise ServerError("every port for tests is taken")
 
 
-def reserve(port: int) -> bool:
-    """Locks the byte of that number in a file all test processes share, until this process ends."""
+def hold(port: int) -> socket.socket:
+    """Keeps a port from others. Raises OSError when one of them has it.
+
+    Bound but not listening: a client is refused, and a server binds it beside this socket as often as it is started,
+    for servers set SO_REUSEADDR. Nobody else may who does not, and no other test does, for it is set here afterwards.
+    """
+    held = socket.socket()
     try:
-        fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+        held.bind(("", port))
     except OSError:
-        return False
-    return True
-
-
-@cache
-def _reservations() -> IO[bytes]:
-    # The same for every run on the machine, whatever its TMPDIR.
-    return Path(f"/tmp/hubbub-test-ports-{os.getuid()}").open("ab")
+        held.close()
+        raise
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return held
 
 
 @dataclass(frozen=True)
@@ -189,36 +198,34 @@ def running(
 ) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """Starts a server on a free port, waits until it answers, and ends it after the block.
 
-    Another process may take the port between its choice and the start, so a server that ends at
-    once gets another port. Raises ServerError when it does not start.
+    Raises ServerError when it does not start.
     """
     log = folder / "log"
-    for _ in range(TRIES):
-        port = free_port()
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command(port),
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                user=user,
-            )
-        try:
-            if wait_until(lambda p=port: answers(p), process):  # type: ignore[misc]
-                yield process, port
-                return
-        finally:
-            end(process, stop)
-    raise ServerError(f"{command(0)[0]} did not start: {log.read_text(errors='replace')[-2000:]}")
+    port = free_port()
+    words = command(port)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            user=user,
+        )
+    try:
+        if not wait_until(lambda: answers(port), process):
+            said = log.read_text(errors="replace")[-2000:]
+            raise ServerError(f"{words[0]} did not start: {said}")
+        yield process, port
+    finally:
+        end(process, stop)
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes]) -> bool:
     """Whether the server got ready before it ended or the patience did."""
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        # Asked again after it answered: on a port taken from us, somebody else's server answers.
-        if ready() and process.poll() is None:
+        if ready():
             return True
         time.sleep(0.02)
     return False

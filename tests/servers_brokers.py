@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.packages import find_program
-from tests.servers import TRIES, ServerError, end, free_port, private_folder, wait_until
+from tests.servers import ServerError, end, free_port, private_folder, wait_until
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """The program itself: the one on PATH is Debian's wrapper, which changes to another user and folder."""
@@ -92,12 +92,13 @@ def running_rabbitmq() -> Iterator[Broker]:
     with (
         private_folder("hubbub-rabbitmq-", None) as folder,
         running_epmd(folder) as mapper,
-        started(lambda port: rabbitmq(folder, port, mapper)) as broker,
+        started(rabbitmq(folder, mapper)) as broker,
     ):
         yield broker
 
 
-def rabbitmq(folder: Path, port: int, mapper: int) -> Broker:
+def rabbitmq(folder: Path, mapper: int) -> Broker:
+    port = free_port()
     (folder / "rabbitmq.conf").write_text(
         f"listeners.tcp.1 = 127.0.0.1:{port}\n"
         "num_acceptors.tcp = 2\n"
@@ -137,15 +138,12 @@ def rabbitmq(folder: Path, port: int, mapper: int) -> Broker:
 def running_epmd(folder: Path) -> Iterator[int]:
     """Erlang's port mapper in the foreground on a port of its own, which it answers."""
     program = find_program("rabbitmq-server", "epmd")
-
-    def mapper(port: int) -> Broker:
-        command = [program, "-port", str(port), "-address", "127.0.0.1"]
-        # NAMES_REQ: the answer begins with the port it listens on.
-        answers = lambda: greets(port, b"\x00\x01n", port.to_bytes(4, "big"))  # noqa: E731
-        return Broker("", port, command, folder, answers, {})
-
-    with started(mapper) as broker:
-        yield broker.port
+    port = free_port()
+    command = [program, "-port", str(port), "-address", "127.0.0.1"]
+    # NAMES_REQ: the answer begins with the port it listens on.
+    answers = lambda: greets(port, b"\x00\x01n", port.to_bytes(4, "big"))  # noqa: E731
+    with started(Broker("", port, command, folder, answers, {})):
+        yield port
 
 
 @contextmanager
@@ -153,31 +151,21 @@ def running_nats(*, jetstream: bool = True) -> Iterator[Broker]:
     """A fresh NATS, with JetStream on disk or without."""
     program = find_program("nats-server")
     with private_folder("hubbub-nats-", None) as folder:
+        port = free_port()
         options = ["--jetstream", "--store_dir", str(folder / "store")] if jetstream else []
-
-        def nats(port: int) -> Broker:
-            command = [program, "--addr", "127.0.0.1", "--port", str(port), *options]
-            answers = lambda: greets(port, b"", b"INFO {")  # noqa: E731
-            return Broker(f"nats://127.0.0.1:{port}", port, command, folder, answers, {})
-
-        with started(nats) as broker:
+        command = [program, "--addr", "127.0.0.1", "--port", str(port), *options]
+        answers = lambda: greets(port, b"", b"INFO {")  # noqa: E731
+        url = f"nats://127.0.0.1:{port}"
+        with started(Broker(url, port, command, folder, answers, {})) as broker:
             yield broker
 
 
 @contextmanager
-def started(make: Callable[[int], Broker]) -> Iterator[Broker]:
-    """Starts a broker on a free port, gives it, and ends it at last; a port taken meanwhile gives another."""
-    for attempt in range(TRIES):
-        broker = make(free_port())
-        try:
-            broker.start()
-        except ServerError:
-            if attempt == TRIES - 1:
-                raise
-            continue
-        try:
-            yield broker
-        finally:
-            # What it would tidy up is thrown away anyhow.
-            broker.kill()
-        return
+def started(broker: Broker) -> Iterator[Broker]:
+    """The broker, which runs for as long as the block does. Raises ServerError."""
+    broker.start()
+    try:
+        yield broker
+    finally:
+        # What it would tidy up is thrown away anyhow.
+        broker.kill()

@@ -13,7 +13,7 @@ from typing import Any
 import hiredis
 
 from scripts.packages import find_program
-from tests.servers import PATIENCE, TRIES, ServerError, end, free_port, private_folder, wait_until
+from tests.servers import PATIENCE, ServerError, end, free_port, private_folder, wait_until
 
 MASTER = "hubbub"
 SLOTS = 16_384
@@ -98,20 +98,13 @@ class RedisProcess:
 def redis_that_dies() -> Iterator[RedisProcess]:
     """One Redis to kill, pause and start again."""
     with private_folder("hubbub-redis-", None) as folder, ExitStack() as stack:
-        yield started(stack, lambda: RedisProcess(folder))
+        yield started(stack, RedisProcess(folder))
 
 
-def started(stack: ExitStack, make: Callable[[], RedisProcess]) -> RedisProcess:
-    """A server that runs until the stack unwinds; a port that somebody took meanwhile is tried anew."""
-    for attempt in range(TRIES):
-        server = make()
-        stack.callback(server.close)
-        try:
-            server.start()
-            break
-        except ServerError:
-            if attempt == TRIES - 1:
-                raise
+def started(stack: ExitStack, server: RedisProcess) -> RedisProcess:
+    """The server, which runs until the stack unwinds. Raises ServerError."""
+    stack.callback(server.close)
+    server.start()
     return server
 
 
@@ -142,7 +135,7 @@ def running_redis_cluster() -> Iterator[RedisCluster]:
             options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
             return RedisProcess(folder, *options, "--cluster-node-timeout", "3000")
 
-        nodes = tuple(started(stack, make) for _ in range(3))
+        nodes = tuple(started(stack, make()) for _ in range(3))
         for place, node in enumerate(nodes):
             first, last = SLOTS * place // 3, SLOTS * (place + 1) // 3 - 1
             node.command(f"CLUSTER ADDSLOTSRANGE {first} {last}")
@@ -184,9 +177,9 @@ class RedisWithSentinels:
 def running_redis_with_sentinels() -> Iterator[RedisWithSentinels]:
     """A pair that fails over by itself, about a second after the master has gone."""
     with private_folder("hubbub-sentinel-", None) as folder, ExitStack() as stack:
-        master = started(stack, lambda: RedisProcess(folder))
+        master = started(stack, RedisProcess(folder))
         link = ("--replicaof", f"127.0.0.1 {master.port}", "--repl-diskless-sync-delay", "0")
-        replica = started(stack, lambda: RedisProcess(folder, *link))
+        replica = started(stack, RedisProcess(folder, *link))
         # Sentinels look for replicas every ten seconds only, the first time at once.
         patiently(lambda: b"state=online" in master.command("INFO replication"))
         rules = (
@@ -194,9 +187,7 @@ def running_redis_with_sentinels() -> Iterator[RedisWithSentinels]:
             f"sentinel down-after-milliseconds {MASTER} 700\n"
             f"sentinel failover-timeout {MASTER} 5000\n"
         )
-        sentinels = tuple(
-            started(stack, lambda: RedisProcess(folder, sentinel=rules)) for _ in range(2)
-        )
+        sentinels = tuple(started(stack, RedisProcess(folder, sentinel=rules)) for _ in range(2))
         patiently(lambda: all(knows_everybody(sentinel) for sentinel in sentinels))
         yield RedisWithSentinels(master, replica, sentinels)
 

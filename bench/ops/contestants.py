@@ -8,8 +8,8 @@ from pathlib import Path
 
 from bench.ops.app import HANDLED
 from bench.ops.load import ask
-from bench.ops.programs import START, Done, Place, kill, ports, tool
-from tests.servers import ServerError, free_port
+from bench.ops.programs import START, Done, Place, kill, tool
+from tests.servers import ServerError, free_port, free_ports
 
 MEMORY_LIMIT = "200M"
 GOOD = "1"
@@ -141,7 +141,7 @@ class BehindHaproxy(Contestant):
 
     def __init__(self, folder: Path, workers: int) -> None:
         super().__init__(folder, workers)
-        self.first_port = ports(workers)
+        self.first_port = free_ports(workers)
         self.backends = workers
 
     backend: tuple[str, ...] = (

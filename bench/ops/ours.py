@@ -10,11 +10,11 @@ import psutil
 
 from bench.ops.app import HANDLED
 from bench.ops.contestants import MEMORY_LIMIT, Contestant
-from bench.ops.programs import START, Done, ports, tool
+from bench.ops.programs import START, Done, tool
 from hubbub.fleet import daemon
 from hubbub.fleet.control import call_async
 from hubbub.fleet.errors import FleetError
-from tests.servers import ServerError, free_port
+from tests.servers import ServerError, free_port, free_ports
 
 HUBBUB = (sys.executable, "-m", "hubbub", "fleet")
 
@@ -84,7 +84,7 @@ class Ours(Contestant):
     def settings(self) -> str:
         """hubbub.toml."""
         spares = 3 * self.workers
-        first = ports(spares)
+        first = free_ports(spares)
         return SETTINGS.format(
             folder=self.place.folder,
             workers=self.workers,

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bench.ops.cases import Figures, until
 from bench.ops.ours import Ours
-from bench.ops.programs import BOUND, Done, kill, ports
+from bench.ops.programs import BOUND, Done, kill
 from chaos.people import PASSWORD, SECRET, found_workspace
 from hubbub.client import Client, Entry
-from tests.servers import ServerError, free_port, running_postgresql, running_redis
+from tests.servers import ServerError, free_port, free_ports, running_postgresql, running_redis
 
 PEOPLE = 24
 ROOM = 8
@@ -64,7 +64,7 @@ class OurProduct(Ours):
 
     def settings(self) -> str:
         spares = 3 * self.workers
-        first = ports(spares)
+        first = free_ports(spares)
         return SETTINGS.format(
             folder=self.place.folder,
             workers=self.workers,

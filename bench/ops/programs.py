@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import time
 import uuid
@@ -15,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from scripts.house import ROOT, find_tool
-from tests.servers import ServerError, free_port
+from tests.servers import ServerError
 
 BOUND = 60.0
 """Seconds a tool's command may take; it is ended then, and has no exit code."""
@@ -136,16 +135,3 @@ def tool(name: str) -> str:
 def resident(pids: Sequence[int]) -> int:
     """Resident bytes of these processes."""
     return sum(psutil.Process(pid).memory_info().rss for pid in pids)
-
-
-def ports(count: int) -> int:
-    """The first of that many consecutive free ports."""
-    for _ in range(100):
-        first = free_port()
-        try:
-            for port in range(first, first + count):
-                socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        return first
-    raise ServerError("no ports are free")

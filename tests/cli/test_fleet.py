@@ -21,8 +21,8 @@ from hubbub.cli.fleet_start import NotUpError
 from hubbub.fleet import daemon
 from hubbub.fleet.processes import start_ticks
 from scripts.packages import find_program
-from tests.fleet.fleets import WORKER, ask, free_ports
-from tests.servers import free_port
+from tests.fleet.fleets import WORKER, ask
+from tests.servers import free_port, free_ports
 
 PORTS = 12
 

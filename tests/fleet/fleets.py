@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from hubbub.fleet.errors import FleetError
 from hubbub.fleet.processes import start_ticks
 from hubbub.fleet.settings import FleetSettings, ProxySettings, RolloutSettings
 from scripts.packages import find_program
-from tests.servers import PORTS, reserve
+from tests.servers import free_ports
 
 WORKER = Path(__file__).with_name("worker.py")
 PATIENCE = 60.0
@@ -161,24 +160,6 @@ def holds(condition: Callable[[], Any]) -> bool:
         return bool(condition())
     except OSError:
         return False
-
-
-def free_ports(count: int) -> int:
-    """The first of so many ports in a row, kept from other test processes while this one lives."""
-    for first in random.sample(range(PORTS.start, PORTS.stop - count), 200):
-        if all(is_free(port) for port in range(first, first + count)):
-            return first
-    raise AssertionError("no ports in a row are free")
-
-
-def is_free(port: int) -> bool:
-    if not reserve(port):
-        return False
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def ask(port: int, path: str = "/whoami", seconds: float = 20.0) -> dict[str, Any]:

@@ -25,8 +25,7 @@ from hubbub.fleet.settings import FleetSettings, ProxySettings
 from hubbub.fleet.worker import Place
 from tests.cluster.people import PASSWORD, SECRET, logged, watching
 from tests.cluster.people import start as start_all
-from tests.fleet.proxy.site import free_ports
-from tests.servers import PostgreSQL, Redis, end, free_port, private_folder
+from tests.servers import PostgreSQL, Redis, end, free_port, free_ports, private_folder
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.anyio

@@ -1,8 +1,13 @@
 """The fixtures give real, separate databases, and take their servers down with them."""
 
 import asyncio
+import random
 import signal
+import socket
 import sqlite3
+import subprocess
+import sys
+from collections import deque
 from pathlib import Path
 
 import anyio
@@ -10,15 +15,33 @@ import psycopg
 import pytest
 import uvloop
 
+from scripts.house import ROOT
+from tests import servers
 from tests.servers import (
+    PORTS,
     PostgreSQL,
     Redis,
     ServerError,
+    free_port,
+    free_ports,
     private_folder,
     running,
     running_postgresql,
     running_redis,
 )
+from tests.servers_redis import redis_that_dies
+
+TAKE_ALL = """
+import sys
+from tests import servers
+
+servers.PORTS = range(int(sys.argv[1]), int(sys.argv[2]))
+try:
+    for _ in servers.PORTS:
+        print(servers.free_port())
+except servers.ServerError:
+    pass
+"""
 
 
 def run_sql(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -122,6 +145,66 @@ def test_a_server_that_does_not_start_says_why() -> None:
         running(command, lambda _port: False, folder, None, signal.SIGTERM),
     ):
         pytest.fail("the block ran without its server")
+
+
+def bind(port: int, host: str = "127.0.0.1") -> None:
+    """As a stranger who does not set SO_REUSEADDR. Raises OSError."""
+    with socket.socket() as stranger:
+        stranger.bind((host, port))
+
+
+def test_two_processes_never_get_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = random.choice(PORTS[:-40])
+    some = range(first, first + 40)
+    monkeypatch.setattr(servers, "PORTS", some)
+    ours = {free_port() for _ in range(10)}
+    command = [sys.executable, "-c", TAKE_ALL, str(some.start), str(some.stop)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    theirs = {int(line) for line in told.stdout.split()}
+    assert theirs
+    assert ours | theirs <= set(some)
+    assert not ours & theirs
+
+
+def test_ports_in_a_row_are_held_one_and_all() -> None:
+    first = free_ports(5)
+    for port in range(first, first + 5):
+        with pytest.raises(OSError, match="in use"):
+            bind(port)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "0.0.0.0"])
+def test_a_held_port_is_refused_to_a_stranger(host: str) -> None:
+    port = free_port()
+    with pytest.raises(OSError, match="in use"):
+        bind(port, host)
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_server_that_was_killed_finds_its_port_again() -> None:
+    with redis_that_dies() as server:
+        for _ in range(2):
+            assert server.command("PING") == b"PONG"
+            server.kill()
+            with pytest.raises(OSError, match="in use"):
+                bind(server.port)
+            server.start()
+
+
+def test_of_many_ports_the_oldest_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "HELD", 2)
+    monkeypatch.setattr(servers, "_held", deque())
+    oldest, second, third = (free_port() for _ in range(3))
+    bind(oldest)
+    for port in (second, third):
+        with pytest.raises(OSError, match="in use"):
+            bind(port)
+
+
+def test_ports_are_none_that_an_outgoing_connection_gets() -> None:
+    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    assert PORTS.stop <= int(outgoing[0])
 
 
 @pytest.mark.anyio

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import os
-import random
 import signal
 import socket
 import ssl
@@ -24,27 +23,10 @@ from hubbub.fleet.proxy.haproxy import HAProxy
 from hubbub.fleet.proxy.nginx import Nginx
 from hubbub.fleet.settings import FleetSettings, ProxySettings
 from scripts.packages import find_program
-from tests.servers import PORTS, ServerError, end, free_port, private_folder, reserve
+from tests.servers import ServerError, end, free_port, free_ports, private_folder
 
 SECONDS = 60.0
 DRIVERS: Mapping[str, Callable[[FleetSettings], Proxy]] = {"haproxy": HAProxy, "nginx": Nginx}
-
-
-def free_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
-    for _ in range(1000):
-        first = random.randrange(PORTS.start, PORTS.stop - count)
-        if all(reserve(port) and unused(port) for port in range(first, first + count)):
-            return first
-    raise ServerError("no ports in a row are free")
-
-
-def unused(port: int) -> bool:
-    try:
-        socket.create_server(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
 
 
 @dataclass
