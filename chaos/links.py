@@ -6,6 +6,8 @@ Everything runs on the harness's loop; a link carries little.
 import asyncio
 import contextlib
 
+from tests.servers import free_port
+
 CHUNK = 65_536
 WAITING = 1_000_000
 
@@ -18,7 +20,7 @@ class Link:
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.port = 0
+        self.port = free_port()
         self.delay = 0.0
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -28,8 +30,9 @@ class Link:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=WAITING)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(
+            self._accept, "127.0.0.1", self.port, limit=WAITING
+        )
 
     async def close(self) -> None:
         self.refuse(True)

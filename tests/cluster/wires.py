@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+from tests.servers import free_port
+
 
 class Wire:
     """Forwards connections to the port that `choose()` names. While `silent` it swallows every byte.
@@ -17,7 +19,7 @@ class Wire:
         self._tasks: set[asyncio.Task[None]] = set()
         self.silent = False
         self.cuts: bytes | None = None
-        self.port = 0
+        self.port = free_port()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -55,8 +57,7 @@ class Wire:
 async def wire(choose: Callable[[], Awaitable[int]]) -> AsyncIterator[Wire]:
     """A wire on a port of its own for as long as the block runs."""
     made = Wire(choose)
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
+    server = await asyncio.start_server(made.serve, "127.0.0.1", made.port)
     try:
         yield made
     finally:

@@ -17,6 +17,7 @@ from hubbub.fleet.metrics import Page, merged
 from hubbub.fleet.settings import load_settings
 from hubbub.fleet.table import Alarm, Process, Rollout
 from scripts.packages import find_program
+from tests.servers import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -104,9 +105,10 @@ async def worker(answer: bytes | None, asked: list[bytes]) -> AsyncIterator[int]
             writer.write(answer)
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = free_port()
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
     async with server:
-        yield server.sockets[0].getsockname()[1]
+        yield port
         server.close()
 
 

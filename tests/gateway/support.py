@@ -16,6 +16,7 @@ import uvicorn
 
 from hubbub.gateway import Gateway
 from hubbub.gateway.frames import CLOSE, TEXT, split_frames
+from tests.servers import free_port
 
 PATIENCE = 60.0  # seconds before a test that waits for something is a failed one
 
@@ -59,11 +60,12 @@ class Served:
 @contextlib.asynccontextmanager
 async def serving(gateway: Gateway) -> AsyncIterator[Served]:
     """Serve ``gateway`` on a free port until the block ends."""
+    port = free_port()
     server = QuietServer(
         uvicorn.Config(
             gateway.asgi,
             host="127.0.0.1",
-            port=0,
+            port=port,
             ws=gateway.websocket_protocol,
             http="httptools",
             interface="asgi3",
@@ -74,7 +76,6 @@ async def serving(gateway: Gateway) -> AsyncIterator[Served]:
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.005)
-    port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield Served(gateway, port)
     finally:
@@ -256,16 +257,16 @@ class Target:
 @contextlib.contextmanager
 def running(log: Path, **options: Any) -> Iterator[Target]:
     """A gateway with these options in a process of its own; what it says goes to ``log``."""
-    command = [sys.executable, "-m", "tests.gateway.target", json.dumps(options)]
+    port = free_port()
+    command = [sys.executable, "-m", "tests.gateway.target", str(port), json.dumps(options)]
     with (
         log.open("wb") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
         try:
             assert process.stdout is not None
-            port = process.stdout.readline()
-            assert port, log.read_text()
-            yield Target(int(port), log)
+            assert process.stdout.readline() == b"ready\n", log.read_text()
+            yield Target(port, log)
         finally:
             process.terminate()
             try:

@@ -1,7 +1,7 @@
-"""A gateway in a process of its own that tells about itself: `python -m tests.gateway.target OPTIONS`.
+"""A gateway in a process of its own that tells about itself: `python -m tests.gateway.target PORT OPTIONS`.
 
 OPTIONS is JSON: what `Gateway` takes, `request_timeout` and `keep_alive` for HTTP, and `files`, the soft and the
-hard limit of open files. It prints its port.
+hard limit of open files. It says `ready` once it listens.
 `/stats` answers its figures and its resident memory in bytes.
 """
 
@@ -69,7 +69,7 @@ def resident() -> int:
 
 
 def main() -> None:
-    options = json.loads(sys.argv[1])
+    options = json.loads(sys.argv[2])
     keep_alive = options.pop("keep_alive", 5)
     request_timeout = options.pop("request_timeout", HttpProtocol.request_timeout)
     http = type("Http", (HttpProtocol,), {"request_timeout": request_timeout})
@@ -95,11 +95,11 @@ def main() -> None:
     class Announced(GracefulServer):
         async def startup(self, sockets: Any = None) -> None:
             await super().startup(sockets)
-            print(self.servers[0].sockets[0].getsockname()[1], flush=True)
+            print("ready", flush=True)
 
     config = uvicorn.Config(
         app,
-        port=0,
+        port=int(sys.argv[1]),
         ws=gateway.websocket_protocol,
         http=http,
         loop="uvloop",

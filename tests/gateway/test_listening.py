@@ -6,6 +6,7 @@ import socket
 import uvloop
 
 from hubbub.gateway.server import ACCEPTING, listen_often
+from tests.servers import free_port
 
 CLIENTS = 160
 
@@ -19,7 +20,7 @@ def test_a_turn_of_the_loop_takes_many_connections() -> None:
                 accepted.append(transport)
 
         loop = asyncio.get_running_loop()
-        listener = socket.create_server(("127.0.0.1", 0), backlog=2 * CLIENTS)
+        listener = socket.create_server(("127.0.0.1", free_port()), backlog=2 * CLIENTS)
         servers = [
             await loop.create_server(Taken, sock=one, backlog=2 * CLIENTS)
             for one in listen_often(listener)

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 
 from hubbub.gateway import Gateway
 from tests.gateway.support import PATIENCE, QuietServer, RawSocket, mask_frame
+from tests.servers import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -65,13 +66,14 @@ async def app(_scope: Any, _receive: Any, send: Any) -> None:
 
 
 async def start(ws: type[asyncio.Protocol]) -> tuple[QuietServer, asyncio.Task[None], int]:
+    port = free_port()
     server = QuietServer(
-        uvicorn.Config(app, port=0, ws=ws, http="httptools", lifespan="off", log_level="warning")
+        uvicorn.Config(app, port=port, ws=ws, http="httptools", lifespan="off", log_level="warning")
     )
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.005)
-    return server, task, server.servers[0].sockets[0].getsockname()[1]
+    return server, task, port
 
 
 async def test_the_hand_over() -> None:

@@ -37,6 +37,12 @@ SECRETS = {
     ),
 }
 
+KERNEL_PICKS = re.compile(
+    r"""["'](?:127\.0\.0\.1|0\.0\.0\.0|localhost|::1?)["'],\s*0\b|\bport=0\b|\blisten\(0\b"""
+)
+"""A server whose port the kernel picks, from those of outgoing connections."""
+OF_TESTS = ("tests/", "chaos/", "bench/")
+
 
 def tracked_files() -> list[Path]:
     """The files git has, and those it would add."""
@@ -96,6 +102,9 @@ def test_the_checks_find_what_they_look_for() -> None:
     assert find_machine_paths("see /ho" + "me/ann/notes and /wo" + "rk/x.") != []
     assert find_machine_paths(f'"{ROOT}"') != []
     assert find_machine_paths("web/home/page.ts https://x.example/home/a ~/work/a") == []
+    for place in ('"127.0.0.1", ', '"::",\n    ', "port=", "listen("):
+        assert KERNEL_PICKS.search(f"{place}0)")
+        assert not KERNEL_PICKS.search(f"{place}5000)")
     planted = {
         "private key": "-----BEGIN RSA PRIVATE" + " KEY-----",
         "cloud key": "AKIA" + "IOSFODNN7EXAMPLE",
@@ -166,6 +175,13 @@ def test_sources_fit_on_a_few_screens() -> None:
     }
     assert lengths, "no sources found"
     assert {name: lines for name, lines in lengths.items() if lines > LONGEST_SOURCE} == {}
+
+
+def test_the_kernel_picks_no_port_of_a_test() -> None:
+    texts = {name: text for name, text in tracked_texts() if name.startswith(OF_TESTS)}
+    assert texts, "no files found"
+    found = {name: picks for name, text in texts.items() if (picks := KERNEL_PICKS.findall(text))}
+    assert found == {}
 
 
 def test_text_files_end_with_a_newline() -> None:
