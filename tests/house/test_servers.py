@@ -203,8 +203,8 @@ def test_of_many_ports_the_oldest_are_given_back(monkeypatch: pytest.MonkeyPatch
 
 
 def test_ports_are_none_that_an_outgoing_connection_gets() -> None:
-    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
-    assert PORTS.stop <= int(outgoing[0])
+    """Linux takes those from 32,768 on, where nobody has set ip_local_port_range otherwise (ip-sysctl)."""
+    assert PORTS.stop <= 32_768
 
 
 @pytest.mark.anyio
