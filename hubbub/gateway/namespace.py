@@ -97,7 +97,7 @@ class Namespace:
         """Decorator: ``handler(socket, auth)`` runs before a client is let in.
 
         ``auth`` is the client's object, empty if it sent none. Raise `ConnectRefused` to keep the
-        client out. What is emitted here arrives after the client knows that it is connected.
+        client out. What is emitted here arrives a moment after the client knows that it is connected.
         """
         self.connect_handler = handler
         return handler

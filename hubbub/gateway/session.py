@@ -16,7 +16,7 @@ from .errors import InvalidPacket
 from .frames import TEXT, encode_frame
 from .handshake import Request
 from .loops import NO_SOCKET, Target, find_socket
-from .outbox import Queue, Stream, queue_size
+from .outbox import Queue, Stream, queue_size, write
 
 if TYPE_CHECKING:
     from .engine import EngineServer
@@ -27,6 +27,9 @@ PING = encode_frame(TEXT, b"2")
 PONG_PROBE = encode_frame(TEXT, b"3probe")
 NOOP = encode_frame(TEXT, b"6")
 CLOSE_PACKET = encode_frame(TEXT, b"1")
+
+HEAD_START = 0.02  # seconds between a packet that is sent alone and what follows it
+_PAUSE = b""  # stands for them among what is held back
 
 CLIENT_CLOSED = "client closed"
 PARSE_ERROR = "parse error"
@@ -188,6 +191,32 @@ class Session(Target):
         if not self.closed:
             self.server.outbox.send(self, packet_frames)
 
+    def send_alone(self, packet_frames: bytes) -> None:
+        """Send frames at once, in a write of their own; what is sent after them waits for a moment.
+
+        Over long-polling they go like all others, because a poll of their own would cost the client
+        a round trip.
+        """
+        if self.polling is not None:
+            self.send(packet_frames)
+        elif not self.closed:
+            outbox = self.server.outbox
+            if before := outbox.take(self):
+                self._write_alone(before)
+            outbox.bytes_out += len(packet_frames)
+            self._write_alone(packet_frames)
+
+    def _write_alone(self, data: bytes) -> None:
+        write(self, data)
+        if self.stream is None:
+            self.hold(_PAUSE)
+        else:
+            self._begin_pause()
+
+    def _begin_pause(self) -> None:
+        self.stream = None
+        asyncio.get_running_loop().call_later(HEAD_START, self.write_resumed)
+
     @property
     def buffered(self) -> int:
         """Bytes that wait to be sent, the transport's own buffer included."""
@@ -257,7 +286,10 @@ class Session(Target):
                 self._backlog = backlog[number:]
                 self._backlog_size = sum(map(len, self._backlog))
                 break
-            self.stream.write(chunk)
+            if chunk == _PAUSE:
+                self._begin_pause()
+            else:
+                self.stream.write(chunk)
         self._wake_drains()
 
     def _wake_drains(self) -> None:

@@ -181,7 +181,12 @@ class Socket:
         """Tell the client that it is in, and let it have what waited for that."""
         self._state = _CONNECTED
         session = self._connection.session
-        session.send(encode_packet(CONNECT, self.namespace.name, None, {"sid": self.id}))
+        answer = encode_packet(CONNECT, self.namespace.name, None, {"sid": self.id})
+        if self._held:
+            # Some clients listen for events only when they have dealt with the answer.
+            session.send_alone(answer)
+        else:
+            session.send(answer)
         for frames in self._held or ():
             self.send_frames(frames)
         self._held = None

@@ -84,6 +84,56 @@ async def serving(gateway: Gateway) -> AsyncIterator[Served]:
         await task
 
 
+class _Tap:
+    """A transport that also keeps what is written; what is written in one turn leaves as one."""
+
+    def __init__(self, transport: Any, writes: list[bytes]) -> None:
+        self._transport = transport
+        self._writes = writes
+        self._turn: list[bytes] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def get_extra_info(self, name: str) -> Any:
+        # Without its socket nothing goes past it.
+        return None if name == "socket" else self._transport.get_extra_info(name)
+
+    def write(self, data: bytes) -> None:
+        if self._turn is None:
+            self._turn = []
+            asyncio.get_running_loop().call_soon(self._end_turn)
+        self._turn.append(bytes(data))
+        self._transport.write(data)
+
+    def _end_turn(self) -> None:
+        assert self._turn is not None
+        self._writes.append(b"".join(self._turn))
+        self._turn = None
+
+
+def tap(gateway: Gateway) -> list[bytes]:
+    """A list for what ``gateway`` writes to WebSockets, one item for each turn of the loop.
+
+    Call it before `serving`.
+    """
+    writes: list[bytes] = []
+
+    class Tapped(gateway.websocket_protocol):  # type: ignore[name-defined, misc]
+        __slots__ = ()
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(_Tap(transport, writes))
+
+    gateway.websocket_protocol = Tapped
+    return writes
+
+
+def texts(data: bytes) -> list[str]:
+    """The text messages in the frames of ``data``."""
+    return [payload.decode() for opcode, payload in split_frames(data) if opcode == TEXT]
+
+
 def mask_frame(opcode: int, payload: bytes, fin: bool = True, mask: bytes | None = None) -> bytes:
     """A client's frame."""
     key = os.urandom(4) if mask is None else mask
