@@ -21,7 +21,8 @@ SERVER_DISCONNECT = "server namespace disconnect"
 
 _CONNECTING = 0
 _CONNECTED = 1
-_GONE = 2
+_UNWANTED = 2  # thrown out before it was let in
+_GONE = 3
 
 
 class Socket:
@@ -120,7 +121,7 @@ class Socket:
         Returns None, its argument, or a tuple of its arguments. Raises ``TimeoutError`` after
         ``timeout`` seconds and `Disconnected` if the client goes away.
         """
-        if self._state == _GONE:
+        if self._state in (_UNWANTED, _GONE):
             raise Disconnected("the socket is gone")
         if self._calls is None:
             self._calls = {}
@@ -168,8 +169,14 @@ class Socket:
     # The end
 
     def disconnect(self, close: bool = False) -> None:
-        """Throw the client out of the namespace, with ``close`` out of the gateway."""
-        if self._state == _CONNECTED:
+        """Throw the client out of the namespace, with ``close`` out of the gateway.
+
+        One whose connect handler still runs is let in first, so that it gets what was emitted until
+        now, and thrown out at once; ``close`` waits for nothing.
+        """
+        if self._state == _CONNECTING:
+            self._state = _UNWANTED
+        elif self._state == _CONNECTED:
             self.session.send(encode_packet(DISCONNECT, self.namespace.name, None, None))
             self._connection.remove(self, SERVER_DISCONNECT)
         if close:
@@ -179,10 +186,11 @@ class Socket:
 
     def accept(self) -> None:
         """Tell the client that it is in, and let it have what waited for that."""
+        unwanted = self._state == _UNWANTED
         self._state = _CONNECTED
         session = self._connection.session
         answer = encode_packet(CONNECT, self.namespace.name, None, {"sid": self.id})
-        if self._held:
+        if self._held or unwanted:
             # Some clients listen for events only when they have dealt with the answer.
             session.send_alone(answer)
         else:
@@ -193,6 +201,8 @@ class Socket:
         self.namespace.admit(self)
         for room in (self._rooms or {}).values():
             room.add(self)
+        if unwanted:
+            self.disconnect()
 
     def refuse(self, message: str, data: Any) -> None:
         """Tell the client that it is not let in."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hubbub.gateway import Gateway, Namespace, Socket
+from hubbub.gateway import Disconnected, Gateway, Namespace, Socket
 from hubbub.gateway import session as sessions
 from hubbub.gateway.frames import CLOSE
 from tests.gateway.support import PATIENCE, Poller, mask_frame, serving, tap, texts
@@ -163,6 +163,60 @@ async def test_the_order_is_that_of_the_calls(actions: list[str], let_in_after: 
         async with await served.enter(auth='{"a":1}') as raw:
             await acting[0]
             assert [await raw.text() for _ in expected] == expected
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+async def test_a_connect_handler_may_throw_the_client_out(asynchronous: bool) -> None:
+    gateway = Gateway()
+    namespace = gateway.namespace()
+    left: list[str] = []
+    namespace.on_disconnect(lambda _socket, reason: left.append(reason))
+
+    @namespace.on_connect
+    def connect(socket: Socket, _auth: Any) -> Any:
+        socket.join("room")
+        socket.emit("go away")
+        socket.disconnect()
+        socket.disconnect()
+        socket.emit("never heard")
+        namespace.emit("never heard", room="room")
+        return asyncio.sleep(0) if asynchronous else None
+
+    async with serving(gateway) as served, await served.enter() as raw:
+        assert [await raw.text(), await raw.text()] == ['42["go away"]', "41"]
+        assert left == ["server namespace disconnect"]
+        assert (len(namespace.sockets), namespace.room_count) == (0, 0)
+        # The session goes on.
+        raw.send("40")
+        assert (await raw.text()).startswith('40{"sid":')
+        assert [await raw.text(), await raw.text()] == ['42["go away"]', "41"]
+
+
+async def test_a_client_is_thrown_out_in_a_write_of_its_own() -> None:
+    gateway = Gateway()
+    gateway.namespace().on_connect(lambda socket, _auth: socket.disconnect())
+    writes = tap(gateway)
+    async with serving(gateway) as served, await served.enter() as raw:
+        assert await raw.text() == "41"
+        assert [texts(data) for data in writes[3:]] == [["41"]]
+
+
+async def test_a_client_that_is_thrown_out_cannot_be_called() -> None:
+    gateway = Gateway()
+    outcomes: list[BaseException | None] = []
+
+    @gateway.namespace().on_connect
+    async def connect(socket: Socket, _auth: Any) -> None:
+        before = asyncio.create_task(socket.call("before"))
+        await asyncio.sleep(0)
+        socket.disconnect()
+        after = asyncio.create_task(socket.call("after"))
+        for call in (before, after):
+            call.add_done_callback(lambda done: outcomes.append(done.exception()))
+
+    async with serving(gateway) as served, await served.enter() as raw:
+        assert [await raw.text(), await raw.text()] == ['421["before"]', "41"]
+        assert [type(error) for error in outcomes] == [Disconnected, Disconnected]
 
 
 @pytest.mark.usefixtures("endless")
