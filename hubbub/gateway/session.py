@@ -234,15 +234,22 @@ class Session(Target):
         self._backlog.append(data)
         self._backlog_size += len(data)
         if self._backlog_size > self.server.options.max_send_buffer:
-            self.take_backlog()
-            self._overflowed = True
-            self.server.counters.slow_closes += 1
-            # Not now: this may be the middle of somebody's emit.
-            asyncio.get_running_loop().call_soon(
-                self.close, SEND_BUFFER_FULL, frames.TRY_AGAIN_LATER, "cannot keep up", False
-            )
+            self.give_up_slow()
         elif self.polling is not None:
             self.polling.wake()
+
+    def give_up_slow(self) -> None:
+        """More waits for the client than may; what does is dropped."""
+        if self.closed or self._overflowed:
+            return
+        self.take_backlog()
+        self._close_stream()
+        self._overflowed = True
+        self.server.counters.slow_closes += 1
+        # Not now: this may be the middle of somebody's emit.
+        asyncio.get_running_loop().call_soon(
+            self.close, SEND_BUFFER_FULL, frames.TRY_AGAIN_LATER, "cannot keep up", False
+        )
 
     def fail(self) -> None:
         """The transport broke while it was written to."""

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from .errors import Disconnected, InvalidPacket
+from .errors import Disconnected
 from .packets import CONNECT, CONNECT_ERROR, DISCONNECT, EVENT, encode_packet
 from .session import SERVER_CLOSED
 
@@ -36,6 +36,7 @@ class Socket:
         "_calls",
         "_connection",
         "_held",
+        "_held_size",
         "_last_call",
         "_rooms",
         "_state",
@@ -51,6 +52,7 @@ class Socket:
         self._connection = connection
         self._state = _CONNECTING
         self._held: list[bytes] | None = None  # what must not overtake the CONNECT packet
+        self._held_size = 0
         self._rooms: dict[str, Room] | None = None
         self._calls: dict[int, asyncio.Future[Any]] | None = None
         self._last_call = 0
@@ -138,7 +140,10 @@ class Socket:
             self._calls.pop(number, None)
 
     def send_frames(self, frames: bytes) -> None:
-        """Send an encoded packet; before the client is let in it is kept, within the bound."""
+        """Send an encoded packet; before the client is let in it is kept.
+
+        Too much of that ends the session, as with a client that does not read.
+        """
         if self._state == _CONNECTED:
             session = self._connection.session
             session.server.outbox.deliveries += 1
@@ -147,8 +152,11 @@ class Socket:
             if self._held is None:
                 self._held = []
             self._held.append(frames)
-            if sum(map(len, self._held)) > self.session.server.options.max_send_buffer:
-                raise InvalidPacket("too much was emitted before the socket was connected")
+            self._held_size += len(frames)
+            if self._held_size > self.session.server.options.max_send_buffer:
+                self._held = None
+                self._held_size = 0
+                self.session.give_up_slow()
 
     # Rooms
 

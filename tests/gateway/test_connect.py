@@ -256,6 +256,59 @@ async def test_a_call_of_the_connect_handler_is_answered() -> None:
         assert await calls[0] == 5
 
 
+@pytest.mark.usefixtures("endless")
+@pytest.mark.parametrize("let_in", [False, True])
+async def test_what_is_held_back_is_bounded_and_costs_nobody_else_anything(let_in: bool) -> None:
+    gateway = Gateway(max_send_buffer=100_000)
+    namespace = gateway.namespace()
+    left: list[str] = []
+    namespace.on_disconnect(lambda _socket, reason: left.append(reason))
+
+    @namespace.on_connect
+    async def connect(socket: Socket, auth: dict[str, Any]) -> None:
+        socket.join("room")
+        if auth:
+            socket.emit("hello")
+            if not let_in:
+                asked.set()
+                await decide.wait()
+
+    asked, decide = asyncio.Event(), asyncio.Event()
+    async with serving(gateway) as served, await served.enter() as well:
+        async with await served.connect() as raw:
+            await raw.text()
+            raw.send('40{"a":1}')
+            if let_in:
+                assert (await raw.text()).startswith('40{"sid":')
+            else:
+                await asked.wait()
+            for number in range(300):
+                namespace.emit("news", number, "x" * 1_000, room="room")
+                assert (await well.text()).startswith(f'42["news",{number},')
+            assert await raw.close_code() == 1013
+            decide.set()
+        assert gateway.stats().slow_closes == 1
+        async with asyncio.timeout(PATIENCE):
+            while not left:
+                await asyncio.sleep(0.01)
+        assert namespace.room_size("room") == 1
+
+
+async def test_too_much_for_a_beginning_is_not_sent_in_part() -> None:
+    gateway = Gateway(max_send_buffer=100_000)
+
+    @gateway.namespace().on_connect
+    def connect(socket: Socket, _auth: Any) -> None:
+        for number in range(150):
+            socket.emit("n", number, "x" * 1_000)
+
+    async with serving(gateway) as served, await served.connect() as raw:
+        await raw.text()
+        raw.send("40")
+        opcode, reason = await raw.frame()
+        assert (opcode, reason[2:]) == (CLOSE, b"cannot keep up")
+
+
 async def test_one_poll_brings_the_answer_and_what_follows() -> None:
     gateway, _ = gateway_that_greets()
     async with serving(gateway) as served, httpx2.AsyncClient(timeout=PATIENCE) as http:
