@@ -1,5 +1,6 @@
 """The cases of the public Engine.IO 4 and Socket.IO 5 conformance suites, against the echo
-application. Names follow the suites', so that a failure there is found here."""
+application, and some more. The suites are in no package, so this stands for them; `suites` says which
+test stands for which case."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +13,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from tests.gateway.support import PATIENCE
+from hubbub.gateway.echo import build_gateway
+from tests.gateway import suites
+from tests.gateway.support import PATIENCE, RawSocket, serving, tap, texts
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +30,10 @@ TIMED_OUT = 1011
 
 PATHS = ["/engine.io/", "/socket.io/"]
 
+STAY = (
+    b"40"  # who does not connect to a namespace in a second is closed, on a busy machine too soon
+)
+
 
 class Suite:
     """Where to find the application, and the few verbs the suites use."""
@@ -37,6 +44,10 @@ class Suite:
         self.bare = f"http://127.0.0.1:{port}{path}"
         self.websocket = f"ws://127.0.0.1:{port}{path}?EIO=4&transport=websocket"
         self.bare_websocket = f"ws://127.0.0.1:{port}{path}"
+        # What can be said at any time, and the answer to it.
+        self.said, self.heard = ("4hello", "4hello")
+        if path == "/socket.io/":
+            self.said, self.heard = ("40/random", '44/random,{"message":"Invalid namespace"}')
 
     async def session(self) -> str:
         """A new long-polling session's id."""
@@ -63,6 +74,51 @@ class Suite:
             assert (await message(socket)).startswith('40{"sid":')
             assert await message(socket) == '42["auth",{}]'
             yield socket
+
+
+class Listener:
+    """The Socket.IO suite's client: it listens for one message, deals with it, and only then listens
+    for the next, so of what it reads at once it hears the first message only.
+
+    What it reads at once is here what the gateway writes at once, but pings.
+    """
+
+    def __init__(self, raw: RawSocket, writes: list[bytes]) -> None:
+        self.raw = raw
+        self.writes = writes
+        self.read = 2  # after the WebSocket's handshake and the session's
+
+    def send(self, packet: str) -> None:
+        self.raw.send(packet)
+
+    async def hear(self, pings: bool = False) -> str:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                while self.read == len(self.writes):
+                    await asyncio.sleep(0.005)
+                messages = texts(self.writes[self.read])
+                self.read += 1
+                if "2" in messages:
+                    self.send("3")
+                    if pings:
+                        return messages[0]
+                    messages.remove("2")
+                if messages:
+                    return messages[0]
+
+    async def enter(self) -> None:
+        self.send("40")
+        assert (await self.hear()).startswith('40{"sid":')
+        assert await self.hear() == '42["auth",{}]'
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    gateway = build_gateway(ping_interval=INTERVAL, ping_timeout=PATIENCE)
+    writes = tap(gateway)
+    async with serving(gateway) as served, await served.connect() as raw:
+        assert (await raw.text()).startswith("0")
+        yield Listener(raw, writes)
 
 
 @pytest.fixture(params=PATHS)
@@ -206,8 +262,10 @@ class TestEngineMessages:
 class TestHeartbeat:
     async def test_polling_pings(self, engine: Suite) -> None:
         url = engine.of(await engine.session())
+        await engine.http.post(url, content=STAY)
         for _ in range(3):
-            assert (await engine.http.get(url)).text == "2"
+            while "2" not in (await engine.http.get(url)).text.split("\x1e"):
+                pass
             assert (await engine.http.post(url, content=b"3")).status_code == 200
 
     async def test_polling_times_out(self, strict: Suite) -> None:
@@ -215,10 +273,12 @@ class TestHeartbeat:
         await asyncio.sleep(INTERVAL + TIMEOUT + 0.2)
         assert (await strict.http.get(url)).status_code == 400
 
-    async def test_websocket_pings(self, plain: Suite) -> None:
-        async with plain.opened() as socket:
+    async def test_websocket_pings(self, engine: Suite) -> None:
+        async with engine.opened() as socket:
+            await socket.send(STAY.decode())
             for _ in range(3):
-                assert await socket.recv() == "2"
+                while await socket.recv() != "2":
+                    pass
                 await socket.send("3")
 
     async def test_websocket_times_out(self, strict: Suite) -> None:
@@ -242,39 +302,39 @@ class TestClose:
 
 
 class TestUpgrade:
-    async def test_from_polling_to_websocket(self, plain: Suite) -> None:
-        sid = await plain.session()
-        async with plain.upgrade(sid) as socket:
+    async def test_from_polling_to_websocket(self, engine: Suite) -> None:
+        sid = await engine.session()
+        async with engine.upgrade(sid) as socket:
             await socket.send("2probe")
             assert await message(socket) == "3probe"
-            polled = await plain.http.get(plain.of(sid))
+            polled = await engine.http.get(engine.of(sid))
             assert (polled.status_code, polled.text) == (200, "6")
             await socket.send("5")
-            await socket.send("4hello")
-            assert await message(socket) == "4hello"
+            await socket.send(engine.said)
+            assert await message(socket) == engine.heard
 
-    async def test_ignores_polls_afterwards(self, plain: Suite) -> None:
-        sid = await plain.session()
-        async with plain.upgrade(sid) as socket:
+    async def test_ignores_polls_afterwards(self, engine: Suite) -> None:
+        sid = await engine.session()
+        async with engine.upgrade(sid) as socket:
             await socket.send("2probe")
             assert await message(socket) == "3probe"
             await socket.send("5")
-            await socket.send("4hello")
-            assert await message(socket) == "4hello"
-            assert (await plain.http.get(plain.of(sid))).status_code == 400
-            await socket.send("4again")
-            assert await message(socket) == "4again"
+            await socket.send(engine.said)
+            assert await message(socket) == engine.heard
+            assert (await engine.http.get(engine.of(sid))).status_code == 400
+            await socket.send(engine.said)
+            assert await message(socket) == engine.heard
 
-    async def test_ignores_a_second_websocket(self, plain: Suite) -> None:
-        sid = await plain.session()
-        async with plain.upgrade(sid) as socket:
+    async def test_ignores_a_second_websocket(self, engine: Suite) -> None:
+        sid = await engine.session()
+        async with engine.upgrade(sid) as socket:
             await socket.send("2probe")
             assert await message(socket) == "3probe"
             await socket.send("5")
-            async with plain.upgrade(sid) as second:
+            async with engine.upgrade(sid) as second:
                 assert await closed(second) == REFUSED
-            await socket.send("4hello")
-            assert await message(socket) == "4hello"
+            await socket.send(engine.said)
+            assert await message(socket) == engine.heard
 
 
 class TestConnect:
@@ -288,14 +348,13 @@ class TestConnect:
         ],
     )
     async def test_to_a_namespace(
-        self, socketio: Suite, packet: str, answer: str, event: str
+        self, listener: Listener, packet: str, answer: str, event: str
     ) -> None:
-        async with socketio.opened() as socket:
-            await socket.send(packet)
-            data = await message(socket)
-            assert data.startswith(answer)
-            assert list(orjson.loads(data.removeprefix(answer))) == ["sid"]
-            assert await message(socket) == event
+        listener.send(packet)
+        data = await listener.hear()
+        assert data.startswith(answer)
+        assert list(orjson.loads(data.removeprefix(answer))) == ["sid"]
+        assert await listener.hear() == event
 
     async def test_not_to_an_unknown_namespace(self, socketio: Suite) -> None:
         async with socketio.opened() as socket:
@@ -319,19 +378,19 @@ class TestConnect:
 
 
 class TestDisconnect:
-    async def test_from_the_main_namespace(self, socketio: Suite) -> None:
-        async with socketio.connected() as socket:
-            await socket.send("41")
-            assert await socket.recv() == "2"
+    async def test_from_the_main_namespace(self, listener: Listener) -> None:
+        await listener.enter()
+        listener.send("41")
+        assert await listener.hear(pings=True) == "2"
 
-    async def test_from_a_custom_namespace(self, socketio: Suite) -> None:
-        async with socketio.connected() as socket:
-            await socket.send("40/custom")
-            assert (await message(socket)).startswith("40/custom,")
-            assert await message(socket) == '42/custom,["auth",{}]'
-            await socket.send("41/custom")
-            await socket.send('42["message","message to main namespace"]')
-            assert await message(socket) == '42["message-back","message to main namespace"]'
+    async def test_from_a_custom_namespace(self, listener: Listener) -> None:
+        await listener.enter()
+        listener.send("40/custom")
+        assert (await listener.hear()).startswith("40/custom,")
+        assert await listener.hear() == '42/custom,["auth",{}]'
+        listener.send("41/custom")
+        listener.send('42["message","message to main namespace"]')
+        assert await listener.hear() == '42["message-back","message to main namespace"]'
 
 
 class TestMessages:
@@ -420,3 +479,12 @@ class TestMessages:
             assert await message(inside) == '42["msg",{"room":"a","n":1}]'
             await outside.send('42["message"]')
             assert await message(outside) == '42["message-back"]'
+
+
+@pytest.mark.parametrize(("suite", "count"), [(suites.ENGINE_IO, 24), (suites.SOCKET_IO, 32)])
+def test_every_case_of_the_suites_has_a_test(suite: suites.Suite, count: int) -> None:
+    tests = [test for group in suite.values() for test in group.values()]
+    assert len(tests) == count
+    for test in tests:
+        group, _, name = test.partition(".")
+        assert callable(getattr(globals()[group], name)), test
