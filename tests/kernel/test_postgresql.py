@@ -188,12 +188,20 @@ async def test_full_pools_refuse_in_bounded_time(
     monkeypatch.setattr(committer, "WAIT_SECONDS", 0.3)
     async with running_kernel(primary.url(name), tmp_path, database_pool=2) as kernel:
         stream = new_stream(kernel)
-        holding = [asyncio.create_task(kernel.read(sleep_there, 3)) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        held, let_go = threading.Semaphore(0), threading.Event()
+
+        def hold(_connection: Connection) -> None:
+            held.release()
+            assert let_go.wait(60)
+
+        holding = [asyncio.create_task(kernel.read(hold)) for _ in range(2)]
+        for _ in holding:
+            assert await asyncio.to_thread(held.acquire, timeout=60)
         with pytest.raises(Unavailable, match="in use") as raised:
             await kernel.read(read_head, stream)
         assert raised.value.retry_after
         assert not any(task.done() for task in holding)
+        let_go.set()
         with psycopg.connect(primary.url(name)) as other:
             other.execute("SELECT 1 FROM streams FOR UPDATE")
             first = asyncio.create_task(kernel.write(write_note, ANN, stream=stream, text="1"))
