@@ -123,7 +123,7 @@ def sign_up(node: ServerProcess, name: str, invite: str | None = None) -> tuple[
     """An access token, and the email to sign in with."""
     email = f"{name.split()[0].lower()}@example.com"
     body = {"name": name, "email": email, "password": PASSWORD, "invite": invite}
-    answer = httpx2.post(f"{node.url}/api/auth/signup", json=body)
+    answer = httpx2.post(f"{node.url}/api/auth/signup", json=body, timeout=SECONDS)
     assert answer.status_code == 201, answer.text
     return answer.json()["access_token"], email
 

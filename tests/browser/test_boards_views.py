@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.server import ServerProcess
 
-from .conftest import PASSWORD, Visitors, find_serious
+from .conftest import PASSWORD, PATIENCE_MS, Visitors, find_serious
 
 pytestmark = pytest.mark.browser
 
@@ -222,10 +222,10 @@ def try_my_tasks(page: Page, owner: Person, tasks: dict[str, str], done: str) ->
     dialog = page.get_by_role("dialog", name="Calendar link")
     dialog.get_by_role("button", name="Make the link").click()
     link = dialog.get_by_label("Calendar link").input_value()
-    assert "Answer the letters" in httpx2.get(link).text
+    assert "Answer the letters" in httpx2.get(link, timeout=PATIENCE_MS / 1000).text
     dialog.get_by_role("button", name="End the link").click()
     dialog.get_by_role("button", name="Make the link").wait_for()
-    assert httpx2.get(link).status_code == 404
+    assert httpx2.get(link, timeout=PATIENCE_MS / 1000).status_code == 404
     dialog.get_by_role("button", name="Close").click()
 
 

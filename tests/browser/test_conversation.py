@@ -203,6 +203,7 @@ def test_sign_in_with_a_second_factor(visitors: Visitors) -> None:
         f"{visitors.server.url}/api/auth/totp/confirm",
         json={"code": code.now()},
         headers={"Authorization": f"Bearer {secret['token']}"},
+        timeout=PATIENCE_MS / 1000,
     )
     assert confirmed.status_code == 204
     page = visitors.context().new_page()

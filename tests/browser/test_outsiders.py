@@ -6,7 +6,15 @@ import httpx2
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import PASSWORD, Visitors, find_serious, found_workspace, invite, sign_up
+from .conftest import (
+    PASSWORD,
+    PATIENCE_MS,
+    Visitors,
+    find_serious,
+    found_workspace,
+    invite,
+    sign_up,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -14,24 +22,23 @@ pytestmark = pytest.mark.browser
 def test_a_list_is_hidden_from_a_client_and_shown_again(visitors: Visitors) -> None:
     owner = found_workspace(visitors)
     client = sign_up(visitors, invite(owner, "Client", "General"), "Clara Client")
-    url = visitors.server.url
+    http = httpx2.Client(base_url=visitors.server.url, timeout=PATIENCE_MS / 1000)
 
     def send(method: str, path: str, token: str = "", **body: object) -> dict[str, str]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = httpx2.request(method, f"{url}{path}", json=body, headers=headers)
+        answer = http.request(method, path, json=body, headers=headers)
         assert answer.is_success, answer.text
         found: dict[str, str] = answer.json()
         return found
 
     def sign_in(name: str) -> tuple[str, str]:
-        made = httpx2.post(
-            f"{url}/api/auth/login", json={"email": f"{name}@example.com", "password": PASSWORD}
-        ).json()
+        body = {"email": f"{name}@example.com", "password": PASSWORD}
+        made = http.post("/api/auth/login", json=body).json()
         return made["access_token"], made["user"]["id"]
 
     token, _ = sign_in("owner")
-    made = httpx2.post(
-        f"{url}/api/boards",
+    made = http.post(
+        "/api/boards",
         json={"name": "Launch", "lists": ["To do", "Ideas"]},
         headers={"Authorization": f"Bearer {token}"},
     ).json()

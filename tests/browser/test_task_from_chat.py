@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from .conftest import (
     PASSWORD,
+    PATIENCE_MS,
     Visitors,
     find_serious,
     found_workspace,
@@ -24,11 +25,11 @@ pytestmark = pytest.mark.browser
 def make_board(url: str) -> None:
     """Mia's, who sees what is shown to colleagues."""
     body = {"email": "mia@example.com", "password": PASSWORD}
-    token = httpx2.post(f"{url}/api/auth/login", json=body).json()["access_token"]
-    board = {"name": "Launch", "lists": ["To do", "Done"]}
-    answer = httpx2.post(
-        f"{url}/api/boards", json=board, headers={"Authorization": f"Bearer {token}"}
-    )
+    with httpx2.Client(base_url=url, timeout=PATIENCE_MS / 1000) as http:
+        token = http.post("/api/auth/login", json=body).json()["access_token"]
+        board = {"name": "Launch", "lists": ["To do", "Done"]}
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = http.post("/api/boards", json=board, headers=headers)
     assert answer.status_code == 201, answer.text
 
 

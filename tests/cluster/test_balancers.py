@@ -198,7 +198,7 @@ async def test_nodes_die_behind_balancers(
 async def test_a_polling_session_is_unknown_elsewhere(nodes: list[ServerProcess]) -> None:
     """What a client without stickiness meets: it begins again with a fresh handshake."""
     query = "/socket.io/?EIO=4&transport=polling"
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=SECONDS) as http:
         begun = await http.get(nodes[0].url + query)
         session = orjson.loads(begun.content[1:])["sid"]
         elsewhere = await http.get(f"{nodes[1].url}{query}&sid={session}")

@@ -80,7 +80,7 @@ async def pair(
         async def to_redis() -> int:
             return redis.port
 
-        async with wire(to_redis) as silent, httpx2.AsyncClient() as http:
+        async with wire(to_redis) as silent, httpx2.AsyncClient(timeout=PATIENCE) as http:
             first = node(folder, "first", url, redis.url)
             second = node(folder, "second", url, f"redis://127.0.0.1:{silent.port}/0")
             made = Pair(first, second, redis, silent, http)
@@ -247,7 +247,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.got: dict[str, list[Any]] = {"goaway": [], "stats": []}
-        self._socket = socketio.AsyncClient(reconnection=False)
+        self._socket = socketio.AsyncClient(reconnection=False, request_timeout=PATIENCE)
 
     @classmethod
     async def connect(cls, process: ServerProcess, person: Client) -> "Watched":
@@ -259,7 +259,10 @@ class Watched:
         made._socket.on("connect_error", refused.append)
         try:
             await made._socket.connect(
-                process.url, auth={"token": person._token}, transports=["websocket"]
+                process.url,
+                auth={"token": person._token},
+                transports=["websocket"],
+                wait_timeout=PATIENCE,
             )
         except SocketConnectionError:
             raise SocketConnectionError(refused[0]) from None

@@ -35,6 +35,7 @@ def test_no_input_is_a_server_error(server: ServerProcess) -> None:
     signed = httpx2.post(
         f"{server.url}/api/auth/signup",
         json={"name": "Olga Owner", "email": "owner@example.com", "password": PASSWORD},
+        timeout=60,
     ).json()
     headers = {"Authorization": f"Bearer {signed['access_token']}"}
     schema = schemathesis.openapi.from_url(f"{server.url}/api/openapi.json")

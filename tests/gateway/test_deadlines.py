@@ -14,17 +14,24 @@ pytestmark = pytest.mark.anyio
 POLLING = b"/socket.io/?EIO=4&transport=polling"
 
 
+# Each has only those limits short that its tests are about: a client that does all it should is late on a busy machine.
+
+
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """Waits neither long for a request nor for an upgrade."""
     log = tmp_path_factory.mktemp("target") / "log"
-    with running(
-        log,
-        request_timeout=0.5,
-        keep_alive=1,
-        connect_timeout=1.5,
-        upgrade_timeout=0.4,
-        close_timeout=0.4,
-    ) as target:
+    limits = {"request_timeout": 1.5, "upgrade_timeout": 0.4, "close_timeout": 0.4}
+    with running(log, keep_alive=PATIENCE, **limits) as target:
+        yield target
+    assert log.read_text() == ""
+
+
+@pytest.fixture(scope="module")
+def idle_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+    """Waits not long for those that are connected and do nothing."""
+    log = tmp_path_factory.mktemp("idle") / "log"
+    with running(log, keep_alive=1, connect_timeout=1.5, close_timeout=0.4) as target:
         yield target
     assert log.read_text() == ""
 
@@ -84,7 +91,10 @@ async def test_a_request_head_without_an_end(target: Target) -> None:
 
 
 async def test_a_body_that_does_not_come(target: Target) -> None:
-    async with httpx2.AsyncClient() as http, await RawSocket.dial(target.port) as raw:
+    async with (
+        httpx2.AsyncClient(timeout=PATIENCE) as http,
+        await RawSocket.dial(target.port) as raw,
+    ):
         poller = Poller(http, target.polling_url)
         await poller.open()
         await poller.post("40")
@@ -97,7 +107,10 @@ async def test_a_body_that_does_not_come(target: Target) -> None:
 
 
 async def test_a_slow_body_that_does_come(target: Target) -> None:
-    async with httpx2.AsyncClient() as http, await RawSocket.dial(target.port) as raw:
+    async with (
+        httpx2.AsyncClient(timeout=PATIENCE) as http,
+        await RawSocket.dial(target.port) as raw,
+    ):
         poller = Poller(http, target.polling_url)
         await poller.open()
         await poller.post("40")
@@ -109,14 +122,14 @@ async def test_a_slow_body_that_does_come(target: Target) -> None:
         # Faster than `least_rate`, but longer than `request_timeout`.
         for at in range(0, len(body), 5_000):
             raw.writer.write(body[at : at + 5_000])
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.6)
         assert (await all_of(raw)).endswith(b"\r\n\r\nok")
         await poller.post("1")
         await target.until(sessions=0)
 
 
-async def test_an_idle_connection_between_requests(target: Target) -> None:
-    async with await RawSocket.dial(target.port) as raw:
+async def test_an_idle_connection_between_requests(idle_target: Target) -> None:
+    async with await RawSocket.dial(idle_target.port) as raw:
         raw.writer.write(b"GET /stats HTTP/1.1\r\nHost: h\r\n\r\n")
         assert (await all_of(raw)).endswith(b"0\r\n\r\n")
 
@@ -136,29 +149,29 @@ async def test_a_long_poll_is_not_late(target: Target) -> None:
         await target.until(sessions=0)
 
 
-async def test_a_websocket_is_not_late(target: Target) -> None:
-    async with await target.enter() as raw:
+async def test_a_websocket_is_not_late(idle_target: Target) -> None:
+    async with await idle_target.enter() as raw:
         await asyncio.sleep(1.7)
         raw.send('421["echo"]')
         assert await raw.text() == '42["echo"]'
         assert await raw.text() == "431[]"
-    await target.until(sessions=0)
+    await idle_target.until(sessions=0)
 
 
-async def test_a_session_that_never_connects_to_a_namespace(target: Target) -> None:
+async def test_a_session_that_never_connects_to_a_namespace(idle_target: Target) -> None:
     async with (
         httpx2.AsyncClient(timeout=PATIENCE) as http,
-        await RawSocket.dial(target.port) as raw,
+        await RawSocket.dial(idle_target.port) as raw,
     ):
         await raw.upgrade("/socket.io/?EIO=4&transport=websocket")
-        poller = Poller(http, target.polling_url)
+        poller = Poller(http, idle_target.polling_url)
         await poller.open()  # and never comes back
-        waiting = Poller(http, target.polling_url)
+        waiting = Poller(http, idle_target.polling_url)
         await waiting.open()
         assert await waiting.poll() == ["1"]
         assert await raw.close_code() == 1000
         # Nothing is left of them, and nothing waits for them.
-        await target.until(sessions=0, waiting=0)
+        await idle_target.until(sessions=0, waiting=0)
 
 
 async def test_an_upgrade_that_is_not_completed(target: Target) -> None:

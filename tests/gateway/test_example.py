@@ -29,7 +29,7 @@ def process() -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 async def enter(url: str, name: str) -> socketio.AsyncClient:
-    client = socketio.AsyncClient()
+    client = socketio.AsyncClient(request_timeout=PATIENCE)
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
@@ -56,11 +56,11 @@ async def test_a_chat(process: tuple[subprocess.Popen[str], str]) -> None:
         await ada.sleep(0.01)
     assert heard == [("Bob", "hello")]
 
-    nobody = socketio.AsyncClient(reconnection=False)
+    nobody = socketio.AsyncClient(reconnection=False, request_timeout=PATIENCE)
     errors: list[object] = []
     nobody.on("connect_error", errors.append)
     with pytest.raises(Refused):
-        await nobody.connect(url, auth={"name": ""})
+        await nobody.connect(url, auth={"name": ""}, wait_timeout=PATIENCE)
     assert errors == [{"message": "Tell us your name."}]
 
     # Both are told to go, and the process stops by itself.

@@ -114,7 +114,7 @@ async def test_a_second_post_at_the_same_time_closes() -> None:
 
 async def test_origins_and_cors() -> None:
     gateway = Gateway(allowed_origins=["https://app.example"])
-    async with serving(gateway) as served, httpx2.AsyncClient() as http:
+    async with serving(gateway) as served, httpx2.AsyncClient(timeout=PATIENCE) as http:
         allowed = {"Origin": "https://app.example"}
         answer = await http.get(served.polling_url, headers=allowed)
         assert answer.status_code == 200
@@ -134,7 +134,7 @@ async def test_origins_and_cors() -> None:
 
 async def test_other_paths_and_full_nodes() -> None:
     gateway = Gateway(max_sockets=0, retry_after=3)
-    async with serving(gateway) as served, httpx2.AsyncClient() as http:
+    async with serving(gateway) as served, httpx2.AsyncClient(timeout=PATIENCE) as http:
         assert (await http.get(f"{served.url}/other")).status_code == 404
         answer = await http.get(served.polling_url)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "3")

@@ -18,7 +18,7 @@ class Client:
     """A client that queues what it hears."""
 
     def __init__(self) -> None:
-        self.socket = socketio.AsyncClient()
+        self.socket = socketio.AsyncClient(request_timeout=PATIENCE)
         self.heard: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
         for namespace in ("/", "/custom"):
             self.socket.on("*", self._hear, namespace=namespace)
@@ -38,6 +38,7 @@ async def client(request: pytest.FixtureRequest, echo_port: int) -> AsyncIterato
         auth={"token": "t"},
         transports=request.param,
         namespaces=["/", "/custom"],
+        wait_timeout=PATIENCE,
     )
     assert sorted([await found.next(), await found.next()]) == [("auth", {"token": "t"})] * 2
     assert found.socket.transport() == request.param[-1]

@@ -192,7 +192,8 @@ async def test_a_client_that_vanishes_is_noticed() -> None:
 
 
 async def test_a_client_that_does_not_pong_is_closed() -> None:
-    gateway = echo_gateway(ping_interval=0.05, ping_timeout=0.05)
+    # The first ping leaves time to connect: from then on each is one too many.
+    gateway = echo_gateway(ping_interval=1.0, ping_timeout=0.05)
     reasons: asyncio.Queue[str] = asyncio.Queue()
     gateway.namespace().on_disconnect(lambda _socket, reason: reasons.put_nowait(reason))
     async with serving(gateway) as served:

@@ -197,7 +197,7 @@ async def test_connect_needs_a_token(server: ServerProcess, team: Team) -> None:
     await team.found()
     for auth in (None, {}, {"token": "rubbish"}, {"token": 7}, {"token": None}):
         refused: list[Any] = []
-        socket = socketio.AsyncClient(reconnection=False)
+        socket = socketio.AsyncClient(reconnection=False, request_timeout=SECONDS)
         socket.on("connect_error", refused.append)
         with pytest.raises(socketio.exceptions.ConnectionError):
             await socket.connect(server.url, auth=auth, wait_timeout=SECONDS)
@@ -213,7 +213,10 @@ async def test_goaway_before_leaving(server: ServerProcess, team: Team) -> None:
     owner._socket.on("goaway", told.append)
     code = await asyncio.to_thread(server.stop)
     assert code == 0
-    assert told
+    # The process may have ended before what it said is read here.
+    async with asyncio.timeout(SECONDS):
+        while not told:
+            await asyncio.sleep(0.01)
     assert told[0]["reason"] == "shutdown"
     assert told[0]["retry_after"] > 0
     server.start()
@@ -233,10 +236,15 @@ async def test_restart_keeps_everybody_signed_in(server: ServerProcess, team: Te
 async def test_polling_works_as_well(server: ServerProcess, team: Team) -> None:
     owner = await team.found()
     room = await private_room(owner)
-    socket = socketio.AsyncClient(reconnection=False)
+    socket = socketio.AsyncClient(reconnection=False, request_timeout=SECONDS)
     got: asyncio.Queue[Any] = asyncio.Queue()
     socket.on("entries", got.put)
-    await socket.connect(server.url, auth={"token": owner._token}, transports=["polling"])
+    await socket.connect(
+        server.url,
+        auth={"token": owner._token},
+        transports=["polling"],
+        wait_timeout=SECONDS,
+    )
     answer = await socket.call("follow", {"streams": {room: None}})
     assert answer["ok"] is True
     assert answer["streams"][room]["cutoff"] == answer["streams"][room]["head"]
@@ -252,7 +260,7 @@ async def test_health_is_open_and_metrics_are_not_for_everybody(
     server: ServerProcess, team: Team
 ) -> None:
     owner = await team.found()
-    async with httpx2.AsyncClient(base_url=server.url) as http:
+    async with httpx2.AsyncClient(base_url=server.url, timeout=SECONDS) as http:
         health = (await http.get("/health")).json()
         assert health["status"] == "ok"
         assert {"version", "uptime", "env", "node", "checks"} <= set(health)

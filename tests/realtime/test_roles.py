@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from hubbub.client import Client
-from tests.cluster.people import PASSWORD, SECRET, close, logged, start, watching
+from tests.cluster.people import PASSWORD, SECONDS, SECRET, close, logged, start, watching
 from tests.servers import PostgreSQL, Redis
 from tests.servers_balancers import Balancer, backend, running_haproxy
 from tests.support.server import ServerProcess
@@ -87,7 +87,7 @@ async def test_roles_apart_make_one_system(
 
 
 async def test_each_role_serves_its_part_only(nodes: list[ServerProcess]) -> None:
-    async with httpx2.AsyncClient() as http:
+    async with httpx2.AsyncClient(timeout=SECONDS) as http:
         for process, role in zip(nodes, ROLES, strict=True):
             polling = f"{process.url}/socket.io/?EIO=4&transport=polling"
             assert (await http.get(polling)).status_code == (200 if role == "realtime" else 503)
