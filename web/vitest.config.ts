@@ -9,6 +9,9 @@ export default mergeConfig(
       environment: "jsdom",
       include: ["tests/**/*.test.{ts,tsx}"],
       setupFiles: ["tests/setup.ts"],
+      // Each wait has its own patience, 60 seconds; this ends what hangs elsewhere.
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
       restoreMocks: true,
     },
   }),

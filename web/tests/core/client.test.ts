@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
 import type { makeClient } from "../../src/core/client";
 import { WINDOW } from "../../src/core/timeline";
 import { FakeServer, ROOM } from "./fake-server";
-import { roomView } from "./fixtures";
+import { eventually, roomView } from "./fixtures";
 
 type Client = ReturnType<typeof makeClient>;
 const running: Client[] = [];
@@ -21,7 +21,7 @@ async function page(server: FakeServer): Promise<Client> {
   const client = server.client();
   running.push(client);
   await client.actions.start();
-  await vi.waitFor(() => expect(client.useStore.getState().connection.state).toBe("online"));
+  await eventually(() => expect(client.useStore.getState().connection.state).toBe("online"));
   return client;
 }
 
@@ -47,7 +47,7 @@ describe("a message of one's own", () => {
     client.actions.post(ROOM, "hello");
     expect(shown(client)).toEqual(["hello (sending)"]);
     const { key } = timeline(client)?.messages[0] ?? {};
-    await vi.waitFor(() => expect(shown(client)).toEqual(["hello (sent)"]));
+    await eventually(() => expect(shown(client)).toEqual(["hello (sent)"]));
     expect(timeline(client)?.messages[0]?.key).toBe(key);
     server.socket.push("entries", server.logs[ROOM]);
     expect(shown(client)).toEqual(["hello (sent)"]);
@@ -60,7 +60,7 @@ describe("a message of one's own", () => {
     await client.actions.openRoom(ROOM);
     server.losesAcks = true;
     client.actions.post(ROOM, "hello");
-    await vi.waitFor(() => expect(shown(client)).toEqual(["hello (sent)"]));
+    await eventually(() => expect(shown(client)).toEqual(["hello (sent)"]));
     expect(client.core.outbox.list()).toEqual([]);
   });
 
@@ -71,7 +71,7 @@ describe("a message of one's own", () => {
     server.losesAcks = true;
     server.silent = true;
     first.actions.post(ROOM, "hello");
-    await vi.waitFor(() => expect(server.messages).toHaveLength(1));
+    await eventually(() => expect(server.messages).toHaveLength(1));
     first.core.connection.stop();
     first.core.outbox.close();
 
@@ -84,10 +84,10 @@ describe("a message of one's own", () => {
     });
     await second.actions.start();
     await second.actions.openRoom(ROOM);
-    await vi.waitFor(() => expect(server.commands.filter(({ event }) => event === "message.post")).toHaveLength(2));
+    await eventually(() => expect(server.commands.filter(({ event }) => event === "message.post")).toHaveLength(2));
     server.losesAcks = false;
     server.socket.drop();
-    await vi.waitFor(() => expect(second.core.outbox.list()).toEqual([]), 5_000);
+    await eventually(() => expect(second.core.outbox.list()).toEqual([]));
     expect(shown(second)).toEqual(["hello (sent)"]);
     expect(server.messages).toHaveLength(1);
     expect(seen.every((list) => list.length === 1)).toBe(true);
@@ -109,7 +109,7 @@ describe("a message of one's own", () => {
     expect(client.useStore.getState().connection.queued).toBe(2);
     server.socket.onConnect = () => {};
     client.core.connection.wake();
-    await vi.waitFor(() => expect(shown(client)).toEqual(["meanwhile (sent)", "one (sent)", "two (sent)"]), 5_000);
+    await eventually(() => expect(shown(client)).toEqual(["meanwhile (sent)", "one (sent)", "two (sent)"]));
   });
 });
 
@@ -129,12 +129,12 @@ describe("a timeline", () => {
       server.silent = false;
     }
     const opening = client.actions.openRoom(ROOM);
-    await vi.waitFor(() => expect(server.asked.some((line) => line.includes("/messages"))).toBe(true));
+    await eventually(() => expect(server.asked.some((line) => line.includes("/messages"))).toBe(true));
     server.post("ann", "m5");
     open();
     await opening;
     const expected = before ? ["m1", "m2", "m3", "m4", "m5"] : ["m1", "m2", "m3", "m5"];
-    await vi.waitFor(() => expect(timeline(client)?.messages.map((one) => one.body)).toEqual(expected));
+    await eventually(() => expect(timeline(client)?.messages.map((one) => one.body)).toEqual(expected));
     expect(room(client)?.unread).toBe(expected.length);
   });
 
@@ -186,7 +186,7 @@ describe("a timeline", () => {
     expect(timeline(client)?.error).toBe("The server can't be reached. Check your connection and try again.");
     server.hold = null;
     server.socket.drop();
-    await vi.waitFor(() => expect(shown(client)).toEqual(["m1 (sent)"]), 5_000);
+    await eventually(() => expect(shown(client)).toEqual(["m1 (sent)"]));
     expect(timeline(client)?.error).toBeNull();
   });
 });
@@ -198,7 +198,7 @@ describe("what the log brings", () => {
     await client.actions.openRoom(ROOM);
     server.socket.drop();
     for (let count = 0; count < 3; count += 1) server.post("ann", `m${count}`);
-    await vi.waitFor(() => expect(client.useStore.getState().connection.caughtUp).toBe(3), 5_000);
+    await eventually(() => expect(client.useStore.getState().connection.caughtUp).toBe(3));
     expect(shown(client)).toHaveLength(3);
     expect(room(client)?.unread).toBe(3);
   });
@@ -209,7 +209,7 @@ describe("what the log brings", () => {
     server.logs.second = [];
     server.views.push(roomView("second", { kind: "private", members: ["me"] }));
     server.append("me", "member.joined", { room: "second", user: "me" });
-    await vi.waitFor(() => expect(client.core.follower.cursor("second")).toBe(0));
+    await eventually(() => expect(client.core.follower.cursor("second")).toBe(0));
     expect(client.useStore.getState().rooms.second?.joined).toBe(true);
     server.socket.push("reset", { stream: "second", head: 0, reason: "withdrawn" });
     server.append("me", "member.left", { room: "second", user: "me" });
@@ -226,9 +226,9 @@ describe("what the log brings", () => {
     for (let count = 2; count <= 5; count += 1) server.post("ann", `m${count}`);
     server.silent = false;
     server.socket.push("reset", { stream: ROOM, head: 5, reason: "too_old" });
-    await vi.waitFor(() => expect(shown(client)).toHaveLength(5));
+    await eventually(() => expect(shown(client)).toHaveLength(5));
     server.post("ann", "m6");
-    await vi.waitFor(() => expect(shown(client)).toHaveLength(6));
+    await eventually(() => expect(shown(client)).toHaveLength(6));
     expect(room(client)?.unread).toBe(6);
   });
 
@@ -240,7 +240,7 @@ describe("what the log brings", () => {
     expect(timeline(client)?.unreadFrom).toBe(0);
     for (const seq of [2, 3, 1, 3]) client.actions.markRead(ROOM, seq);
     expect(room(client)).toMatchObject({ read: 3, unread: 2 });
-    await vi.waitFor(() => expect(server.commands.filter(({ event }) => event === "room.read")).toHaveLength(1));
+    await eventually(() => expect(server.commands.filter(({ event }) => event === "room.read")).toHaveLength(1));
     expect(server.commands.find(({ event }) => event === "room.read")?.argument).toMatchObject({ seq: 3 });
     server.append("me", "read.moved", { room: ROOM, seq: 5 }, "me");
     expect(room(client)).toMatchObject({ read: 5, unread: 0 });
@@ -259,7 +259,7 @@ describe("signing out", () => {
     server.socket.drop();
     client.actions.post(ROOM, "unsent");
     client.actions.setDraft(ROOM, "unfinished");
-    await vi.waitFor(async () => expect(await client.core.environment.outbox.all("me")).toHaveLength(1));
+    await eventually(async () => expect(await client.core.environment.outbox.all("me")).toHaveLength(1));
     await client.actions.signOut();
     expect(client.useStore.getState()).toMatchObject({
       phase: "signed-out",
@@ -270,7 +270,7 @@ describe("signing out", () => {
     });
     await client.actions.signIn({ email: "me@example.com", password: "secret" });
     await client.actions.openRoom(ROOM);
-    await vi.waitFor(() => expect(shown(client)).toEqual(["m1 (sent)", "unsent (sent)"]));
+    await eventually(() => expect(shown(client)).toEqual(["m1 (sent)", "unsent (sent)"]));
     expect(client.useStore.getState().drafts).toEqual({ [ROOM]: "unfinished" });
   });
 });

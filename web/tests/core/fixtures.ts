@@ -1,3 +1,4 @@
+import { vi } from "vitest";
 import type { Entry, Id, Message, RoomView, User } from "../../src/core/wire";
 
 export const AT = "2026-11-21T08:00:00.000Z";
@@ -57,6 +58,14 @@ export function randomFrom(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
+}
+
+/** How long anything may take; slow machines need it, fast ones never wait. */
+export const PATIENCE_MS = 60_000;
+
+/** Waits until nothing is thrown any more. */
+export function eventually(check: () => unknown): Promise<unknown> {
+  return vi.waitFor(check, PATIENCE_MS);
 }
 
 /** Lets everything that waits on promises alone go on. */

@@ -1,11 +1,11 @@
 import { locks as nodeLocks } from "node:worker_threads";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type Locks, webLocks } from "../../src/core/locks";
 import { type Done, Outbox, type OutboxIO } from "../../src/core/outbox";
 import { type Command, indexedStore, type OutboxStore } from "../../src/core/outbox-store";
 import { unreachable } from "../../src/core/problem";
 import type { Ack, Problem } from "../../src/core/wire";
-import { message } from "./fixtures";
+import { eventually, message } from "./fixtures";
 
 const ROOM = "room";
 let databases = 0;
@@ -100,7 +100,7 @@ describe("Outbox", () => {
     const bodies = ["one", "two", "three", "four", "five"];
     await Promise.all(bodies.map((body) => post(outbox, body)));
     expect(server.bodies).toEqual(bodies);
-    await vi.waitFor(async () => expect(await store.all("me")).toEqual([]));
+    await eventually(async () => expect(await store.all("me")).toEqual([]));
   });
 
   it("sends again what was sent and not acknowledged when the page was closed", async () => {
@@ -118,17 +118,17 @@ describe("Outbox", () => {
     first.outbox.connected();
     void post(first.outbox, "said before the crash").catch(() => {});
     void post(first.outbox, "never sent").catch(() => {});
-    await vi.waitFor(() => expect(server.posted).toHaveLength(1));
-    await vi.waitFor(async () => expect((await store.all("me")).map((one) => one.tries)).toEqual([1, 0]));
+    await eventually(() => expect(server.posted).toHaveLength(1));
+    await eventually(async () => expect((await store.all("me")).map((one) => one.tries)).toEqual([1, 0]));
     first.die();
 
     const second = tab(store, async (_event, args) => server.take(args), name);
     await second.outbox.open("me");
     second.outbox.connected();
-    await vi.waitFor(() => expect(second.done).toHaveLength(2));
+    await eventually(() => expect(second.done).toHaveLength(2));
     expect(server.bodies).toEqual(["said before the crash", "never sent"]);
     expect(server.asked).toHaveLength(3);
-    await vi.waitFor(async () => expect(await store.all("me")).toEqual([]));
+    await eventually(async () => expect(await store.all("me")).toEqual([]));
   });
 
   it("leaves another living tab's commands to that tab, and takes them over when it is gone", async () => {
@@ -145,7 +145,7 @@ describe("Outbox", () => {
     expect(server.bodies).toEqual(["from the second"]);
     expect(second.outbox.list()).toEqual([]);
     first.die();
-    await vi.waitFor(() => expect(server.bodies).toEqual(["from the second", "from the first"]));
+    await eventually(() => expect(server.bodies).toEqual(["from the second", "from the first"]));
   });
 
   it("keeps a refused message with the reason, until it is retried or discarded", async () => {
@@ -167,8 +167,8 @@ describe("Outbox", () => {
     const [one, two] = outbox.list();
     outbox.discard(two?.key ?? "");
     outbox.retry(one?.key ?? "");
-    await vi.waitFor(() => expect(server.bodies).toEqual(["one"]));
-    await vi.waitFor(() => expect(outbox.list()).toEqual([]));
+    await eventually(() => expect(server.bodies).toEqual(["one"]));
+    await eventually(() => expect(outbox.list()).toEqual([]));
   });
 
   it("keeps trying through a lost connection, a busy server and a token that ran out", async () => {
@@ -199,7 +199,7 @@ describe("Outbox", () => {
     outbox.confirm(outbox.list()[0]?.key ?? "", { seq: 7 });
     await expect(answer).resolves.toEqual({ seq: 7 });
     expect(outbox.queued).toBe(0);
-    await vi.waitFor(async () => expect(await store.all("me")).toEqual([]));
+    await eventually(async () => expect(await store.all("me")).toEqual([]));
   });
 
   it("forgets a refused edit, and tells whoever asked", async () => {
@@ -219,7 +219,7 @@ describe("Outbox", () => {
     const first = tab(store, async () => Promise.reject(unreachable()), name);
     await first.outbox.open("ann");
     void post(first.outbox, "ann's").catch(() => {});
-    await vi.waitFor(async () => expect(await store.all("ann")).toHaveLength(1));
+    await eventually(async () => expect(await store.all("ann")).toHaveLength(1));
     first.outbox.close();
     first.die();
     const second = tab(store, async (_event, args) => server.take(args), name);
@@ -230,7 +230,7 @@ describe("Outbox", () => {
     expect(await store.all("ann")).toHaveLength(1);
     second.outbox.close();
     await second.outbox.open("ann");
-    await vi.waitFor(() => expect(server.bodies).toEqual(["bob's", "ann's"]));
+    await eventually(() => expect(server.bodies).toEqual(["bob's", "ann's"]));
   });
 
   it("works on in memory when the browser has no database to give", async () => {

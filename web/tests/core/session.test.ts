@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { Api, ApiError } from "../../src/core/api";
 import { type Locks, leaseLocks, webLocks } from "../../src/core/locks";
 import { Session } from "../../src/core/session";
-import { user } from "./fixtures";
+import { eventually, user } from "./fixtures";
 
 const ME = user("me");
 let names = 0;
@@ -87,7 +87,7 @@ describe("Session", () => {
     for (const { session } of tabs) session.accept({ user: ME, access_token: "old", expires_in: 900 });
     await Promise.all(tabs.map(({ api }) => api.get("/api/a")));
     expect(server.ended).toBe(false);
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(new Set(tabs.map(({ session }) => session.current))).toEqual(new Set([server.valid])),
     );
     for (const { ended } of tabs) expect(ended).not.toHaveBeenCalled();
@@ -100,7 +100,7 @@ describe("Session", () => {
     for (const { session } of [one, two]) session.accept({ user: ME, access_token: "old", expires_in: 900 });
     server.ended = true;
     await expect(one.api.get("/api/a")).rejects.toMatchObject({ status: 401 });
-    await vi.waitFor(() => expect(two.ended).toHaveBeenCalledTimes(1));
+    await eventually(() => expect(two.ended).toHaveBeenCalledTimes(1));
     expect(one.ended).toHaveBeenCalledTimes(1);
     expect(two.session.current).toBeNull();
   });

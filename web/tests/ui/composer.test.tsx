@@ -3,6 +3,7 @@ import userEvent from "@testing-library/user-event";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { prefer } from "../../src/ui/lib/preferences";
 import { replyIn, stopEditing, useUi } from "../../src/ui/state";
+import { eventually } from "../core/fixtures";
 import { actions, anew, room, said, start, useStore } from "./world";
 
 vi.mock("../../src/ui/store", () => import("./world"));
@@ -100,7 +101,7 @@ describe("answers and drafts", () => {
   it("takes a draft that arrives late, but never over what was typed", async () => {
     const box = open();
     useStore.setState({ drafts: { r1: "late" } });
-    await vi.waitFor(() => expect(box.value).toBe("late"));
+    await eventually(() => expect(box.value).toBe("late"));
     await userEvent.type(box, "r");
     useStore.setState({ drafts: { r1: "elsewhere" } });
     expect(box.value).toBe("later");
