@@ -1,6 +1,7 @@
 """Boards beside the board itself: filters, the list, the calendar, one's own tasks, and the settings."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
@@ -69,11 +70,10 @@ def enter(visitors: Visitors, person: Person, path: str) -> Page:
 
 def settle(page: Page, ask: Callable[[], object], wished: object) -> None:
     """What is shown at once reaches the server a moment later."""
-    for _ in range(300):
-        if ask() == wished:
-            return
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while (answer := ask()) != wished and time.monotonic() < deadline:
         page.wait_for_timeout(30)
-    assert ask() == wished
+    assert answer == wished
 
 
 def rows(page: Page) -> Locator:
