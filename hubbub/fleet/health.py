@@ -8,12 +8,13 @@ import os
 import socket
 import time
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from hubbub.fleet import web
 from hubbub.fleet.contract import DUMP, HEARTBEAT_SECONDS, Heartbeat
 from hubbub.fleet.errors import BusyError, FleetError
-from hubbub.fleet.processes import usage
+from hubbub.fleet.processes import Child, size_of, stat, usage
 from hubbub.fleet.settings import size
 from hubbub.fleet.table import Process
 
@@ -29,6 +30,9 @@ MOST_BEATS = 2_000
 SUSPECT_AFTER = 2.5
 """Heartbeats: a worker that is so late gets no new clients, and gets them again with the next one."""
 DUMP_SECONDS = 0.15
+"""Between two looks at how much of its stack a worker has written; it takes two of them."""
+DUMP_MOST = 2.0
+"""However busy the machine is: clients wait meanwhile."""
 LOOK_CLOSELY = 0.3
 """Before a heartbeat too many is missed; a little more than a tick."""
 PROBES_FAILED = 3
@@ -151,7 +155,7 @@ class Health:
         if heard is not None:
             late = (now - heard) / HEARTBEAT_SECONDS
             # The dump takes a moment: the end comes when the last heartbeat is missed, not later.
-            due = heard + settings.heartbeats_missed * HEARTBEAT_SECONDS - DUMP_SECONDS
+            due = heard + settings.heartbeats_missed * HEARTBEAT_SECONDS - 2 * DUMP_SECONDS
             if now >= due:
                 self._kill_soon(process, f"its event loop stood still for {now - heard:.1f} s")
                 return
@@ -203,15 +207,30 @@ class Health:
         if failed < PROBES_FAILED:
             return
         self._supervisor.raise_alarm("probe", process.name, f"{process.name} {said}")
-        well = any(
-            worker.state == "ready" and not self._failed.get(worker.name)
-            for worker in self._supervisor.workers()
-        )
         # Alive, but not able to serve like all the others: what they need is away, and no restart brings it back.
-        if not status or well:
+        if status and not await self._another_is_well(process):
+            return
+        still = self._failed.get(process.name, 0) >= PROBES_FAILED and process.pid == pid
+        if still and process.state not in ("starting", "stopping", "stopped"):
             self._kill_soon(process, f"it {said}")
 
+    async def _another_is_well(self, process: Process) -> bool:
+        """Whether another serves now: its last probe may have been before whatever ails this one."""
+        settings = self._supervisor.settings
+        others = [
+            worker.port
+            for worker in self._supervisor.workers()
+            if worker.state == "ready" and worker is not process
+        ]
+        answers = await asyncio.gather(
+            *(web.get(port, settings.probe_path, settings.probe_timeout) for port in others),
+            return_exceptions=True,
+        )
+        return any(isinstance(answer, tuple) and answer[0] == 200 for answer in answers)
+
     def _kill_soon(self, process: Process, reason: str) -> None:
+        if process.name in self._killing:
+            return
         self._killing.add(process.name)
         self._supervisor.suspects.add(process.name)
         self._supervisor.show_soon()
@@ -224,8 +243,10 @@ class Health:
             return
         logger.error("%s is killed: %s", process.name, reason)
         child.blame = reason
+        output = self._supervisor.output(process)
+        before = size_of(output)
         child.send(DUMP)
-        await child.wait(DUMP_SECONDS)
+        await dumped(child, output, before)
         child.kill_session()
 
     def _measure(self, now: float) -> None:
@@ -303,6 +324,17 @@ class Health:
     def memory(self) -> int:
         """The supervisor's own resident bytes."""
         return usage(os.getpid())[1]
+
+
+async def dumped(child: Child, output: Path, before: int) -> None:
+    """Returns when it has written its stack below the first `before` bytes, or cannot, or did not in time."""
+    loop = asyncio.get_running_loop()
+    end, seen = loop.time() + DUMP_MOST, before
+    while not await child.wait(DUMP_SECONDS):
+        size = size_of(output)
+        if size == seen != before or loop.time() > end or stat(child.pid)[:1] == ["T"]:
+            return
+        seen = size
 
 
 def read_beat(data: bytes) -> Heartbeat:

@@ -2,9 +2,9 @@
 
 It can be told to misbehave, by words in `MISBEHAVE` or in a file `misbehave` in its working directory (so that a
 release folder may hold a bad version): `crash-at-boot`, `never-ready`, `error` (500 for everything but the probe),
-`slow` (answers take half a second), `slow-boot` (a second until it listens), `mute` (no heartbeats), `stubborn`
-(ignores STOP), `crash-later` (dies a fifth of a second after its start), `crash-ready` (dies half a second after it
-first said that it is ready).
+`slow` (answers take half a second), `held-boot` (does not listen before that file says otherwise), `mute` (no
+heartbeats), `slow-dump` (is late with the stack on DUMP), `stubborn` (ignores STOP), `crash-later` (dies a fifth of a
+second after its start), `crash-ready` (dies three seconds after it first said that it is ready).
 
 `GET /` and `/whoami` say who answers and with which headers it was asked; `/block`, `/eat`, `/crash`, `/unready`,
 `/hang` (the probe never answers again) and `/break` (500 from now on) do what they say. A POST is answered with the
@@ -37,10 +37,23 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+def told() -> list[str]:
+    """The words in the file."""
+    try:
+        return Path("misbehave").read_text().split()
+    except FileNotFoundError:
+        return []
+
+
+def dump_late(*_: object) -> None:
+    """As a worker does that gets no processor at first."""
+    time.sleep(0.6)
+    faulthandler.dump_traceback(all_threads=True)
+
+
 class Worker:
     def __init__(self) -> None:
-        words = Path("misbehave").read_text() if Path("misbehave").exists() else ""
-        self.faults = set(f"{words} {os.environ.get('MISBEHAVE', '')}".split())
+        self.faults = {*told(), *os.environ.get("MISBEHAVE", "").split()}
         self.ready = "never-ready" not in self.faults
         self.hangs = False
         self.draining = False
@@ -54,13 +67,16 @@ class Worker:
     async def run(self) -> None:
         if "crash-at-boot" in self.faults:
             sys.exit("this version cannot start")
-        if "slow-boot" in self.faults:
-            await asyncio.sleep(1)
+        while "held-boot" in told():
+            await asyncio.sleep(0.02)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, self.drain)
         loop.add_signal_handler(signal.SIGHUP, self.resume)
         loop.add_signal_handler(signal.SIGTERM, self.stop)
-        faulthandler.register(signal.SIGUSR2, all_threads=True)
+        if "slow-dump" in self.faults:
+            signal.signal(signal.SIGUSR2, dump_late)
+        else:
+            faulthandler.register(signal.SIGUSR2, all_threads=True)
         host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "0"))
         server = await asyncio.start_server(self.serve, host, port)
         print(f"{NAME} is on {host}:{server.sockets[0].getsockname()[1]}", flush=True)
@@ -178,7 +194,7 @@ class Worker:
                 await asyncio.sleep(BLOCK_SECONDS)
             ready = self.ready and not self.draining
             if ready and "crash-ready" in self.faults:
-                asyncio.get_running_loop().call_later(0.5, os._exit, 3)
+                asyncio.get_running_loop().call_later(3, os._exit, 3)
             return (200 if ready else 503), {"draining": self.draining}
         if path == "/block":
             time.sleep(BLOCK_SECONDS)  # noqa: ASYNC251 - so that the loop stands still
