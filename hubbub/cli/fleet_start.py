@@ -23,7 +23,8 @@ STATUS_SECONDS = 10.0
 LOOK_SECONDS = 0.2
 DOWN_SECONDS = 60.0
 """How long the last steps of going down may take on a busy machine."""
-BACK_SECONDS = 5.0
+BACK_SECONDS = 20.0
+"""How long a supervisor that was killed may take to come back on a busy machine."""
 UP_SECONDS = 60.0
 """Beyond the time a worker has to get ready: the proxy, a database's first start."""
 
