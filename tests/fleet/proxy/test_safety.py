@@ -4,9 +4,10 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import httpx2
 import pytest
@@ -20,12 +21,15 @@ from hubbub.fleet.proxy import (
 from hubbub.fleet.proxy.certificates import Certificate
 from hubbub.fleet.proxy.common import parse_address
 from hubbub.fleet.settings import FleetSettings, ProxySettings
-from tests.fleet.proxy.site import DRIVERS, Site, eventually, running_site
+from tests.fleet.proxy.site import DRIVERS, SECONDS, Site, eventually, running_site
 from tests.servers import free_port, private_folder
 from tests.support.server import ServerProcess
 
 pytestmark = pytest.mark.anyio
 DAY = 86_400
+IMPATIENT = 3
+"""Seconds; enough for a client that does send, on a busy machine."""
+Answer = TypeVar("Answer")
 FILES = {
     "assets/app-1.js": "let a=1;" * 500,
     "assets/app-1.js.map": "{}",
@@ -39,12 +43,27 @@ def driver(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+def code(answer: httpx2.Response) -> int:
+    return answer.status_code
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The proxies' patience is a second, but for upgraded connections."""
+    """The proxies' patience is short, but for upgraded connections."""
     for module in (haproxy_configuration, nginx_configuration):
-        monkeypatch.setattr(module, "REQUEST_SECONDS", 1)
-        monkeypatch.setattr(module, "IDLE_SECONDS", 1)
+        monkeypatch.setattr(module, "REQUEST_SECONDS", IMPATIENT)
+        monkeypatch.setattr(module, "IDLE_SECONDS", IMPATIENT)
+
+
+async def until_refused(
+    ask: Callable[[], Awaitable[Answer]], status: Callable[[Answer], int]
+) -> list[Answer]:
+    """The answers up to the first 429: a slow machine has more of them in it, since each second forgives some."""
+    answers: list[Answer] = []
+    async with asyncio.timeout(SECONDS):
+        while not answers or status(answers[-1]) != 429:
+            answers.append(await ask())
+    return answers
 
 
 async def connect(site: Site) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -55,10 +74,10 @@ async def connect(site: Site) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
 async def test_limits_requests_of_an_address(driver: str) -> None:
     async with running_site(driver, 1, tls=False, requests_per_second=2) as site:
         async with site.client() as client:
-            answers = [await client.get("/api/x") for _ in range(30)]
-        assert answers[0].status_code == 200
+            answers = await until_refused(lambda: client.get("/api/x"), code)
+        # Twenty within ten seconds, whatever the driver makes of that.
+        assert len(answers) > 15
         refused = answers[-1]
-        assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
         assert refused.headers["content-type"].startswith("application/problem+json")
         assert refused.json()["request_id"] == refused.headers["x-request-id"]
@@ -75,14 +94,14 @@ async def test_limits_connections_and_connects_of_an_address(driver: str) -> Non
         for socket in sockets:
             socket.close()
     async with running_site(driver, 1, tls=False, connects_per_second=1) as site:
-        sockets = [await site.websocket() for _ in range(20)]
+        sockets = await until_refused(site.websocket, lambda socket: socket.status)
         assert sockets[0].status == 101
-        assert sockets[-1].status == 429
         assert int(sockets[-1].headers["retry-after"]) >= 1
         async with site.client() as client:
             # Only new sockets are counted.
             assert (await client.get("/")).status_code == 200
-            assert (await client.get("/socket.io/?EIO=4&transport=polling")).status_code == 429
+            path = "/socket.io/?EIO=4&transport=polling"
+            await until_refused(lambda: client.get(path), code)
         for socket in sockets:
             socket.close()
 
@@ -131,7 +150,7 @@ async def test_ends_slow_clients_and_keeps_idle_sockets(driver: str) -> None:
         assert served > 1
         assert site.posts() == []
         # More than twice as long as anything else may be silent.
-        await asyncio.sleep(2.2)
+        await asyncio.sleep(2.2 * IMPATIENT)
         assert await idle.echoes()
         idle.close()
 
@@ -240,9 +259,8 @@ async def test_takes_over_changed_settings(driver: str) -> None:
         await site.proxy.reload()
         assert await site.proxy.ready()
         async with site.client() as client:
-            statuses = [(await client.get("/")).status_code for _ in range(16)]
-        assert statuses[0] == 200
-        assert statuses[-1] == 429
+            answers = await until_refused(lambda: client.get("/"), code)
+        assert answers[0].status_code == 200
         assert await socket.echoes()
         socket.close()
 
