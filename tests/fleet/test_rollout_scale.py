@@ -51,7 +51,7 @@ def test_scale_adds_ready_workers_and_takes_away_those_with_the_fewest_sockets()
 
 
 def test_a_worker_that_does_not_get_ready_is_no_worker() -> None:
-    with running_fleet(rollout=replace(ROLLOUT, ready_seconds=3.0)) as fleet:
+    with running_fleet(rollout=replace(ROLLOUT, ready_seconds=10.0)) as fleet:
         fleet.ready(2)
         before = {one["name"]: one["pid"] for one in fleet.workers()}
         (fleet.folder / "misbehave").write_text("never-ready")
