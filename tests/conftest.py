@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpcore2
+import httpx2
 import pytest
 
 from tests.servers import PostgreSQL, Redis, running_postgresql, running_redis
@@ -50,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     use_memory()
     # Hundreds of processes are started: not each shall compile everything anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # On a busy machine an answer may take longer than the five seconds that they wait.
+    vars(httpx2._config.DEFAULT_TIMEOUT_CONFIG).update(vars(httpx2.Timeout(60.0)))
     # Every HTTP client reads all the certificates of the machine, even if it never meets TLS.
     httpcore2.default_ssl_context = functools.cache(httpcore2.default_ssl_context)
 

@@ -183,7 +183,7 @@ class Follower:
             self.lines.append(line)
 
     def wait(self, count: int) -> list[str]:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while len(self.lines) < count and time.monotonic() < deadline:
             time.sleep(0.02)
         return self.lines

@@ -13,7 +13,7 @@ from bench.ops.ours import Ours
 from bench.ops.programs import kill
 
 LEAST = 0.999
-BACK_SECONDS = 30.0
+BACK_SECONDS = 60.0
 
 
 class Quick(Ours):
