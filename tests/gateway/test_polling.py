@@ -43,6 +43,16 @@ async def enter(poller: Poller) -> None:
     assert packet.startswith('40{"sid":')
 
 
+async def begin_poll(served: Served, poller: Poller) -> asyncio.Task[list[str]]:
+    """A poll that has arrived and waits for something to answer."""
+    (session,) = served.gateway.engine.sessions.values()
+    transport = session.polling
+    assert transport is not None
+    waiting = asyncio.create_task(poller.poll())
+    await until(lambda: transport.waiter is not None)
+    return waiting
+
+
 async def test_packets_of_a_turn_come_in_one_answer() -> None:
     async with polling(counting_gateway()) as (_, poller):
         await enter(poller)
@@ -52,10 +62,9 @@ async def test_packets_of_a_turn_come_in_one_answer() -> None:
 
 async def test_a_waiting_poll_is_answered_at_once() -> None:
     gateway = counting_gateway()
-    async with polling(gateway) as (_, poller):
+    async with polling(gateway) as (served, poller):
         await enter(poller)
-        waiting = asyncio.create_task(poller.poll())
-        await asyncio.sleep(0.05)
+        waiting = await begin_poll(served, poller)
         gateway.namespace().emit("news", b"\x01\x02\x03\x04")
         assert await waiting == ['451-["news",{"_placeholder":true,"num":0}]', "bAQIDBA=="]
 
@@ -168,10 +177,9 @@ async def test_the_last_words_wait_for_the_next_poll() -> None:
 
 async def test_draining_ends_a_waiting_poll() -> None:
     gateway = counting_gateway()
-    async with polling(gateway) as (_, poller):
+    async with polling(gateway) as (served, poller):
         await enter(poller)
-        waiting = asyncio.create_task(poller.poll())
-        await asyncio.sleep(0.05)
+        waiting = await begin_poll(served, poller)
         await gateway.drain()
         assert await waiting == ["1"]
         assert gateway.stats().sessions == 0
@@ -217,8 +225,7 @@ async def test_nothing_is_lost_or_doubled_by_an_upgrade() -> None:
 async def test_a_probe_lets_a_waiting_poll_return() -> None:
     async with polling(counting_gateway()) as (served, poller):
         await enter(poller)
-        waiting = asyncio.create_task(poller.poll())
-        await asyncio.sleep(0.05)
+        waiting = await begin_poll(served, poller)
         raw = await served.connect(f"EIO=4&transport=websocket&sid={poller.sid}")
         assert not waiting.done()
         raw.send("2probe")
