@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import socketio
+from engineio.packet import PING, Packet
 
 from tests.gateway.support import PATIENCE
 
@@ -71,7 +72,19 @@ async def test_rooms(client: Client) -> None:
     assert await client.next() == ("msg", {"room": "python", "n": 1})
 
 
-async def test_it_stays_connected(client: Client) -> None:
-    await asyncio.sleep(2.5)  # longer than it may answer no ping
+async def test_it_answers_pings(client: Client) -> None:
+    """The next ping comes only after the answer to the one before."""
+    engine = client.socket.eio
+    receive, pings = engine._receive_packet, asyncio.Semaphore(0)
+
+    async def count(packet: Packet) -> None:
+        if packet.packet_type == PING:
+            pings.release()
+        await receive(packet)
+
+    engine._receive_packet = count
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(4):
+            await pings.acquire()
     assert client.socket.connected
     assert await client.socket.call("message-with-ack", "here") == "here"
