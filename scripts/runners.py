@@ -16,8 +16,6 @@ from scripts.house import BIN, ROOT, WEB, tool_environment
 
 LEAST_COVERED_CLIENT = 80
 """Percent of lines of the client's core; its interface is driven by the browser tests instead."""
-CLIENT_MS = 60_000
-"""How long a test of the client may take; vitest's own five seconds are too few beside the other tests."""
 TAIL = 4096
 WORKERS = (os.cpu_count() or 1) + 1
 """One more than the cores: much of a test's time is waiting for the servers it started."""
@@ -99,8 +97,7 @@ def run_vitest(arguments: Sequence[str] = (), coverage: bool = False) -> Run:
 
     A test's name is its file and its own name with a colon between. The closing line is made from the counts.
     """
-    reporters = [f"--testTimeout={CLIENT_MS}", f"--hookTimeout={CLIENT_MS}"]
-    reporters += ["--reporter=default", "--reporter=./scripts/outcomes.mjs"]
+    reporters = ["--reporter=default", "--reporter=./scripts/outcomes.mjs"]
     measured = [
         "--coverage.enabled",
         "--coverage.include=src/core/**",
