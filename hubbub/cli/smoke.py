@@ -27,8 +27,12 @@ GIVEN = "FLEET_SMOKE_SECONDS"
 SECONDS = 20.0
 SHARE_OF_GIVEN = 2 / 3
 """So that there is time to say what was under way before a supervisor ends it."""
+STEP_SECONDS = 5.0
+"""For one check of one worker, at least."""
 SHARE_OF_STEP = 1 / 4
-"""For one check of one worker, of all the time."""
+"""Of all the time, where that is more."""
+TALK = 0.8
+"""Of one check's time: for the words that are said, so that there is some left to say what was not heard."""
 AGAIN_SECONDS = 0.5
 """Words that were not heard are said anew after this time: a subscription may just be on its way."""
 GOODBYE_SECONDS = 1.0
@@ -61,7 +65,8 @@ def smoke(
     settings = load_settings(data_dir=data_dir)
     tried = urls or tuple(os.environ.get(NEW, "").split()) or (own_url(settings),)
     before = old or tuple(os.environ.get(OLD, "").split())
-    test = SmokeTest(settings, tried, before, seconds * SHARE_OF_STEP)
+    step = max(STEP_SECONDS, seconds * SHARE_OF_STEP)
+    test = SmokeTest(settings, tried, before, step)
     asyncio.run(conduct(test, deadline, seconds))
 
 
@@ -279,7 +284,7 @@ class SmokeTest:
         del self.failures[before:]
 
     async def _talk(self) -> None:
-        from hubbub.realtime.smoke import NAMESPACE
+        from hubbub.realtime.smoke import NAMESPACE, WORDS
 
         async def say(voice: Voice) -> None:
             answer = await voice.socket.call(
@@ -288,13 +293,15 @@ class SmokeTest:
             if not answer.get("ok"):
                 raise CheckError(f"{voice.word} may not speak: {answer.get('error')}")
 
-        deadline = time.monotonic() + self._step * 0.8
+        deadline = time.monotonic() + self._step * TALK
+        # A worker lets nobody say more words than that.
+        again = max(AGAIN_SECONDS, self._step * TALK / (WORDS - 2))
         while unheard := sorted(set(self._unheard())):
             if time.monotonic() > deadline:
                 raise CheckError("; ".join(unheard) + ".")
             await asyncio.gather(*(say(voice) for voice in self._voices))
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(AGAIN_SECONDS):
+                async with asyncio.timeout(again):
                     await self._all_heard.wait()
 
     def _unheard(self) -> Iterable[str]:

@@ -13,6 +13,7 @@ from hubbub.fleet.settings import parse_settings
 from hubbub.fleet.supervisor import Supervisor
 from hubbub.fleet.table import Process
 from tests.fleet.fleets import ask, poke, running_fleet
+from tests.servers import free_port
 
 
 @pytest.mark.parametrize("dump", ["", "slow-dump"])
@@ -119,7 +120,7 @@ async def answers(answer: list[int]) -> asyncio.Server:
         writer.write(b"HTTP/1.1 %d So\r\nContent-Length: 0\r\n\r\n" % answer[0])
         writer.close()
 
-    return await asyncio.start_server(serve, "127.0.0.1", 0)
+    return await asyncio.start_server(serve, "127.0.0.1", free_port())
 
 
 def test_a_probe_from_before_it_began_does_not_say_that_another_is_well(tmp_path: Path) -> None:
