@@ -1,5 +1,5 @@
 // Follows one stream with the stock client until its input ends: node follow.mjs URL TOKEN STREAM TRANSPORTS CURSOR.
-// Prints a line for each thing that happens: `connect TRANSPORT`, `entry SEQ KIND`, `refused MESSAGE`.
+// Prints a line for each thing that happens: `connect TRANSPORT CURSOR`, `entry SEQ KIND`, `refused MESSAGE`.
 import { io } from "socket.io-client";
 
 const [, , url, token, stream, transports, start] = process.argv;
@@ -21,13 +21,14 @@ async function follow() {
   } catch {
     return; // The connection went meanwhile; the next one follows anew.
   }
+  say("followed", cursor, JSON.stringify(answer));
   const problem = answer.ok ? answer.streams[stream].error : answer.error;
   if (problem?.status === 503) setTimeout(follow, (problem.retry_after ?? 1) * 1_000);
   else if (problem || answer.streams[stream].reset) say("refused", JSON.stringify(answer));
 }
 
 socket.on("connect", () => {
-  say("connect", socket.io.engine.transport.name);
+  say("connect", socket.io.engine.transport.name, cursor, socket.io.engine.id);
   follow();
 });
 socket.on("entries", (batch) => {
@@ -38,6 +39,8 @@ socket.on("entries", (batch) => {
     say("entry", seq, kind);
   }
 });
+socket.on("reset", (document) => say("reset", cursor, JSON.stringify(document)));
+socket.on("disconnect", (reason) => say("disconnect", cursor, reason));
 socket.on("goaway", ({ retry_after }) => setTimeout(() => socket.io.engine.close(), retry_after * 1_000));
 socket.on("connect_error", (error) => {
   say("error", error.message, error.description ?? "", error.context?.responseText ?? "");
