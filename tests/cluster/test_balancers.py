@@ -100,8 +100,8 @@ class Browser:
                 while len(self.seen) < len(expected):
                     assert self.process.returncode is None, self.lines[-20:]
                     await asyncio.sleep(0.02)
-        told = [line for line in self.lines if not line.startswith("entry")]
-        assert self.seen == expected, told + self.lines[-5:]
+        if self.seen != expected:
+            pytest.fail("".join(line for line in self.lines if not line.startswith("entry")))
 
     async def connected(self, times: int = 1) -> None:
         async with asyncio.timeout(SECONDS):

@@ -29,12 +29,13 @@ async function follow() {
 
 socket.on("connect", () => {
   say("connect", socket.io.engine.transport.name, cursor, socket.io.engine.id);
+  socket.io.engine.once("upgrade", ({ name }) => say("upgrade", name, cursor));
   follow();
 });
 socket.on("entries", (batch) => {
   for (const { stream: of, seq, kind } of batch) {
     if (of !== stream || seq <= cursor) continue;
-    if (seq !== cursor + 1) say("hole", cursor, seq);
+    if (seq !== cursor + 1) say("hole", cursor, seq, socket.io.engine.transport.name, socket.io.engine.id);
     cursor = seq;
     say("entry", seq, kind);
   }
