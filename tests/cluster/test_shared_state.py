@@ -197,11 +197,17 @@ async def test_attempts_are_counted_across_nodes(
             answer = await Person(node).send("POST", "/api/auth/login", wrong)
             assert answer.status_code == 429
             assert 1 <= int(answer.headers["retry-after"]) <= 15 * 60
-        left = [
-            int((await Person(node).send("GET", "/api/setup")).headers["ratelimit-remaining"])
-            for node in (*nodes, *nodes)
-        ]
-        assert left == list(range(left[0], left[0] - 4, -1))
+        one, two = nodes
+
+        async def remaining() -> int:
+            answer = await Person(one).send("GET", "/api/setup")
+            return int(answer.headers["ratelimit-remaining"])
+
+        before = await remaining()
+        for _ in range(10):
+            await Person(two).call("GET", "/api/setup")
+        # Time forgives some, one in 45 seconds.
+        assert await remaining() < before - 5, "calls to one node count on the other"
 
 
 async def test_rights_end_on_the_other_node_within_a_second(nodes: Nodes, clock: Clock) -> None:
