@@ -2,19 +2,24 @@
 
 One GET at a time waits for packets, one POST at a time brings some; a second one of either kind is
 a broken client and ends the session.
+
+A balancer whose connection broke may send a request again that has been served already. Such a GET
+gets the answer that was lost, and such a POST is not taken in twice.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import frames
 from .engine import EngineServer
 from .errors import InvalidPacket
-from .handshake import Refusal, Request, check_origin
+from .handshake import Peer, Refusal, Request, check_origin
 from .limits import EventBucket
 from .packets import decode_payload, encode_payload
 from .session import CLOSE_PACKET, NOOP, TRANSPORT_CLOSED, TRANSPORT_ERROR, Session
@@ -30,16 +35,36 @@ HeaderList = list[tuple[bytes, bytes]]
 
 _TEXT = (b"content-type", b"text/plain; charset=UTF-8")
 
+_MARK = re.compile(r"(?:^|&)t=([^&]{1,64})(?:&|$)")
+KEPT_ANSWER = 65_536  # bytes of an answer that can be given again
+
+
+class Attempt(NamedTuple):
+    """How a request came: with which parameter ``t``, and from where.
+
+    Clients of Engine.IO send another ``t`` with every request, so that no cache answers it.
+    """
+
+    mark: str
+    peer: Peer
+
+    def repeats(self, earlier: Attempt | None) -> bool:
+        """Whether this is the ``earlier`` request once more, over another connection."""
+        return earlier is not None and self.mark == earlier.mark != "" and self.peer != earlier.peer
+
 
 class PollingTransport:
     """The polling side of a session."""
 
     __slots__ = (
+        "_answer",
         "_bucket",
         "_ending",
         "_granted",
+        "_polled",
         "_session",
         "capacity",
+        "posted",
         "posting",
         "probe",
         "throttled",
@@ -51,6 +76,7 @@ class PollingTransport:
         self.waiter: asyncio.Future[bytes] | None = None  # the poll that waits, with its answer
         self.capacity: asyncio.Future[None] | None = None  # the POST that waits to be read
         self.posting = False
+        self.posted: Attempt | None = None  # the last POST that was taken in
         self.probe: WebSocketProtocol | None = None
         self.upgrading = False
         self.throttled = False  # a POST waits because the client sends too fast
@@ -58,6 +84,8 @@ class PollingTransport:
         self._granted = 0
         self._session: Session
         self._ending = CLOSE_PACKET
+        self._polled: Attempt | None = None  # the last poll, and its answer
+        self._answer: bytes | None = None
 
     def bind(self, session: Session) -> None:
         """The session this transport belongs to."""
@@ -69,8 +97,14 @@ class PollingTransport:
         waiter = self.waiter
         if waiter is None or waiter.done():
             return False
-        waiter.set_result(encode_payload([*self._session.take_backlog(), *extra]))
+        waiter.set_result(self._take_answer(extra))
         return True
+
+    def _take_answer(self, extra: Iterable[bytes] = ()) -> bytes:
+        """What is held back and ``extra``, kept in case that it does not arrive."""
+        answer = encode_payload([*self._session.take_backlog(), *extra])
+        self._answer = answer if len(answer) <= KEPT_ANSWER else None
+        return answer
 
     def wake(self) -> None:
         """There is something to send."""
@@ -98,40 +132,59 @@ class PollingTransport:
         if self.probe is not None:
             self.probe.close(frames.POLICY_VIOLATION, "the session is gone")
 
-    async def poll(self, receive: Receive) -> bytes:
+    async def poll(self, attempt: Attempt, receive: Receive) -> bytes:
         """The body of the answer to a GET. Raises `Refusal`."""
         session = self._session
-        if self.waiter is not None and not self.waiter.done():
-            session.close(TRANSPORT_ERROR, graceful=False)
-            raise Refusal(400, "One poll at a time")
+        repeated = attempt.repeats(self._polled)
+        self._polled = attempt
+        waiter = self.waiter
+        if waiter is not None and not waiter.done():
+            if not repeated:
+                session.close(TRANSPORT_ERROR, graceful=False)
+                raise Refusal(400, "One poll at a time")
+            self.waiter = None
+            waiter.set_exception(Refusal(400, "The poll came again"))
+        elif repeated:
+            if self._answer is None:
+                # Too long to be kept. A client that connects anew knows what it lacks.
+                session.close(TRANSPORT_ERROR, graceful=False)
+                raise Refusal(400, "The answer is gone")
+            return self._answer
+        self._answer = None
         session.server.outbox.flush()
         if session.closed:
             body = encode_payload([*session.take_backlog(), self._ending])
             session.abort()
             return body
         if session.has_backlog:
-            return encode_payload(session.take_backlog())
+            return self._take_answer()
         if self.upgrading:
-            return encode_payload([NOOP])
+            return self._take_answer([NOOP])
+        return await self._wait(receive)
+
+    async def _wait(self, receive: Receive) -> bytes:
+        session = self._session
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[bytes] = loop.create_future()
         self.waiter = waiter
         gone = loop.create_task(_client_left(receive))
-        gone.add_done_callback(self._abandon)
+        abandon = partial(self._abandon, waiter)
+        gone.add_done_callback(abandon)
         try:
             return await waiter
         finally:
-            gone.remove_done_callback(self._abandon)
+            gone.remove_done_callback(abandon)
             gone.cancel()
             if self.waiter is waiter:
                 self.waiter = None
             if waiter.cancelled():
                 session.close(TRANSPORT_CLOSED, graceful=False)
 
-    def _abandon(self, _gone: asyncio.Task[None]) -> None:
+    def _abandon(self, waiter: asyncio.Future[bytes], _gone: asyncio.Task[None]) -> None:
         """The client hung up while its poll waited; closing the session ends the poll."""
-        self._session.close(TRANSPORT_CLOSED, graceful=False)
-        self.answer()
+        if self.waiter is waiter:
+            self._session.close(TRANSPORT_CLOSED, graceful=False)
+            self.answer()
 
     async def post(self, body: bytes) -> None:
         """Take in the packets of a POST. Raises `Refusal` for invalid ones."""
@@ -231,18 +284,22 @@ class PollingApp:
         polling = session.polling
         if polling is None:
             raise Refusal(400, "The session has been upgraded")
+        mark = _MARK.search(request.query_string)
+        attempt = Attempt(mark[1] if mark else "", request.peer)
         if request.method == "GET":
-            return 200, await polling.poll(receive), _TEXT
+            return 200, await polling.poll(attempt, receive), _TEXT
         if request.method != "POST" or session.closed:
             raise Refusal(400, "Bad request")
         if polling.posting:
             session.close(TRANSPORT_ERROR, graceful=False)
             raise Refusal(400, "One POST at a time")
-        polling.posting = True
-        try:
-            await polling.post(await self._read_body(session, headers, receive))
-        finally:
-            polling.posting = False
+        if not attempt.repeats(polling.posted):
+            polling.posting = True
+            try:
+                await polling.post(await self._read_body(session, headers, receive))
+                polling.posted = attempt
+            finally:
+                polling.posting = False
         # Not text/plain: some browsers would offer the answer as a download.
         return 200, b"ok", (b"content-type", b"text/html")
 
