@@ -21,7 +21,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 """How long anything may take; slow machines need it, fast ones never wait."""
 expect.set_options(timeout=PATIENCE_MS)
 PASSWORD = "a long enough passphrase"
