@@ -2,6 +2,7 @@ import { type RefObject, useEffect, useRef, useState } from "react";
 import type { BoardList } from "../../../core/boards/wire";
 import { plural } from "../../lib/names";
 import { type Grid, tasksAt, WHOLE } from "./model/grid";
+import { columnAt } from "./paging";
 
 interface Props {
   lists: BoardList[];
@@ -16,12 +17,7 @@ export function ListSwitcher({ lists, grid, columns }: Props) {
   useEffect(() => {
     const scroller = columns.current;
     if (!scroller) return;
-    const onScroll = () => {
-      const middle = scroller.scrollLeft + scroller.clientWidth / 2;
-      const all = [...scroller.querySelectorAll<HTMLElement>("[data-column]")];
-      const found = all.findIndex((column) => column.offsetLeft + column.offsetWidth > middle);
-      setAt(found < 0 ? all.length - 1 : found);
-    };
+    const onScroll = () => setAt(columnAt(scroller, [...scroller.querySelectorAll<HTMLElement>("[data-column]")]));
     scroller.addEventListener("scroll", onScroll, { passive: true });
     return () => scroller.removeEventListener("scroll", onScroll);
   }, [columns]);

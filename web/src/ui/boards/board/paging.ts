@@ -25,8 +25,22 @@ export class Paging {
   }
 
   private readonly turn = () => {
-    const column = this.scene.root?.querySelector<HTMLElement>("[data-column]");
-    column?.parentElement?.scrollBy({ left: this.towards * column.offsetWidth, behavior: "smooth" });
+    const columns = [...(this.scene.root?.querySelectorAll<HTMLElement>("[data-column]") ?? [])];
+    const scroller = columns[0]?.parentElement;
+    // Beyond the last list is a place for a new one, where nothing can be dropped.
+    if (scroller)
+      columns[columnAt(scroller, columns) + this.towards]?.scrollIntoView({
+        behavior: "smooth",
+        inline: "center",
+        block: "nearest",
+      });
     this.timer = setTimeout(this.turn, NEXT_MS);
   };
+}
+
+/** Which of the columns is in the middle of what scrolls them; the last one beyond it. */
+export function columnAt(scroller: HTMLElement, columns: readonly HTMLElement[]): number {
+  const middle = scroller.scrollLeft + scroller.clientWidth / 2;
+  const found = columns.findIndex((column) => column.offsetLeft + column.offsetWidth > middle);
+  return found < 0 ? columns.length - 1 : found;
 }
