@@ -338,11 +338,15 @@ def test_touch_on_a_phone(stage: Stage) -> None:
     wide: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, "the page is wider than the screen"
     # A finger that rests and does not move asks for the menu.
+    page.evaluate("addEventListener('mousedown', () => { window.mouse = true })")
     finger.hold(*middle_of(find_card(page, "Test it")))
     finger.put("touchEnd")
-    page.get_by_role("menu", name="Menu of Test it").get_by_role(
+    row = page.get_by_role("menu", name="Menu of Test it").get_by_role(
         "menuitem", name="To the bottom"
-    ).tap()
+    )
+    row.wait_for()
+    assert not page.evaluate("window.mouse"), "a mouse's press would close the menu"
+    row.tap()
     board.expect_shown(page, "Doing", ["Print it", "Design the logo", "Test it"])
 
 
