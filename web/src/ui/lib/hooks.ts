@@ -1,4 +1,5 @@
 import { type PointerEvent, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { swallowMouse } from "./touch";
 
 export function useMedia(query: string): boolean {
   return useSyncExternalStore(
@@ -50,7 +51,11 @@ export function useLongPress(held: () => void) {
     onPointerDown(event: PointerEvent) {
       if (event.pointerType === "mouse") return;
       from.current = { x: event.clientX, y: event.clientY };
-      timer.current = setTimeout(held, HOLD_MS);
+      const press = event.nativeEvent;
+      timer.current = setTimeout(() => {
+        swallowMouse(press);
+        held();
+      }, HOLD_MS);
     },
     onPointerMove(event: PointerEvent) {
       if (Math.hypot(event.clientX - from.current.x, event.clientY - from.current.y) > SLACK_PX) cancel();

@@ -1,6 +1,7 @@
 import { AutoScroller, DragDropManager, Draggable, PointerActivationConstraints, PointerSensor } from "@dnd-kit/dom";
 import { useEffect } from "react";
 import type { Id } from "../../../core/wire";
+import { swallowMouse } from "../../lib/touch";
 import { carryList, carryTasks, dropCarried, putBack, shiftTo } from "./carrying";
 import { flipping } from "./flip";
 import { listPlaceAt, placeAt } from "./locate";
@@ -144,17 +145,6 @@ function lift(scene: Scene, grabbed: Grabbed, x: number, y: number): boolean {
   if (!carryTasks(scene, grabbed.task, grabbed.lane, "pointer", height)) return false;
   navigator.vibrate?.(8);
   return scene.cells.has(cellKey(grabbed.lane, scene.card(grabbed.task)?.list ?? ""));
-}
-
-/**
- * A finger's end is followed by the press of a mouse, for pages that know no fingers: that would close the menu which the
- * finger has asked for, if it opened first.
- */
-function swallowMouse(press: Event | null | undefined): void {
-  const end = new AbortController();
-  const { signal } = end;
-  press?.target?.addEventListener("touchend", (event) => event.preventDefault(), { passive: false, signal });
-  window.addEventListener("pointerdown", () => end.abort(), { capture: true, signal });
 }
 
 /** The press that ends a drag clicks nothing, whenever the browser comes to say that it did. */

@@ -1,5 +1,6 @@
 import { type PointerEvent, type RefObject, useCallback, useEffect, useRef, useState } from "react";
 import type { Id } from "../../../core/wire";
+import { swallowMouse } from "../../lib/touch";
 
 const SLACK_PX = 5;
 const HOLD_MS = 280;
@@ -51,8 +52,10 @@ export function useDayDrag(onDrop: (task: Id, day: string) => void): DayDrag {
     const place = () => {
       if (ghost.current) ghost.current.style.transform = `translate(${grip.x + 8}px, ${grip.y + 8}px)`;
     };
+    const press = event.nativeEvent;
     const start = () => {
       grip.moving = true;
+      if (grip.touch) swallowMouse(press);
       setShown({ task: grip.task, over: null });
       requestAnimationFrame(place);
     };
